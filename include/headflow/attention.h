@@ -1,0 +1,141 @@
+/** @file attention.h
+ *  Attention heads and the events they see: scores, context vectors, head logits and their derivatives at a
+ *  point theta = (alpha, v), and the context table that turns density moments into logits and residuals into
+ *  the potential on a grid. docs/theory.md (2)-(6). */
+#ifndef HEADFLOW_ATTENTION_H
+#define HEADFLOW_ATTENTION_H
+
+#include <headflow/events.h>
+#include <headflow/grid.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { HF_ATTENTION_MAX = 3, HF_VALUE_MAX = 3, HF_FEATURES_MAX = 3 };
+
+/** An attention form: B(alpha) = B_0 + sum_k phi_k(alpha) B_k with its features phi. Adding a form is a new
+ *  file in src/attention and a line in the table of forms.c. */
+typedef struct hf_attention_form {
+    const char *name;
+    const char *expects; /**< the coordinates and basis matrices it wants, for messages */
+    bool periodic;       /**< its coordinates are angles on [-pi, pi) */
+    /** Whether it can have so many coordinates and basis matrices. */
+    bool (*accepts)(size_t coordinates, size_t basis);
+    /** Features and their derivatives at alpha, n coordinates, K features.
+     *  @param[out] phi    shape (K)
+     *  @param[out] dphi   shape (K, n), or NULL
+     *  @param[out] d2phi  shape (K, n, n), or NULL */
+    void (*features)(size_t n, const double *alpha, double *phi, double *dphi, double *d2phi);
+} hf_attention_form;
+
+const hf_attention_form *hf_attention_forms(size_t *count);
+const hf_attention_form *hf_attention_form_find(const char *name); /**< NULL when there is none */
+
+/** The matrices of a head; all borrowed during hf_model_create and copied. */
+typedef struct hf_heads {
+    const hf_attention_form *form;
+    size_t attention_coordinates; /**< n_alpha, 0..3 */
+    size_t attention_basis_count; /**< K */
+    size_t value_coordinates;     /**< n_v, 0..3; n_alpha + n_v is 1..4 */
+    const double *attention_base;  /**< B_0, shape (width, width) */
+    const double *attention_basis; /**< B_k, shape (K, width, width) */
+    const double *value_base;      /**< W_0, shape (classes, width) */
+    const double *value_basis;     /**< W_j, shape (n_v, classes, width) */
+} hf_heads;
+
+/** Heads bound to events, with the ridge: everything that is a function of theta. */
+typedef struct hf_model hf_model;
+
+/** @param[in] events  borrowed: must outlive the model
+ *  @param[in] ridge   lambda >= 0 */
+hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_events *events, double ridge,
+                          hf_model **out);
+void hf_model_destroy(hf_model **model);
+
+const hf_events *hf_model_events(const hf_model *model);
+const hf_attention_form *hf_model_form(const hf_model *model);
+size_t hf_model_attention_coordinates(const hf_model *model); /**< n_alpha */
+size_t hf_model_value_coordinates(const hf_model *model);     /**< n_v */
+double hf_model_ridge(const hf_model *model);                 /**< lambda */
+
+/** Context vector c_e(alpha). @param[out] context shape (width). docs/theory.md (3) */
+void hf_model_context(const hf_model *model, size_t event, const double *alpha, double *context);
+
+/** Head logits h_e(theta). @param[out] logits shape (classes). docs/theory.md (4) */
+void hf_model_head_logits(const hf_model *model, size_t event, const double *theta, double *logits);
+
+/** Averaged logits of weighted atoms, z_e = sum_i mass_i h_e(theta_i). docs/theory.md (5).
+ *  @param[in]  theta   shape (atoms, D)
+ *  @param[in]  mass    shape (atoms), any sum
+ *  @param[out] logits  shape (E, classes) */
+void hf_model_atoms_logits(const hf_model *model, size_t atoms, const double *theta, const double *mass,
+                           double *logits);
+
+/** Number of doubles of the projected residual: E * width * (1 + n_v). */
+size_t hf_model_projection_size(const hf_model *model);
+
+/** Project residuals on value matrices: Q[e][k][j] = w_e sum_c r_e[c] W_j[c][k], so that the potential without
+ *  ridge is sum_{e,k} c_e(alpha)[k] (Q[e][k][0] + sum_j v_j Q[e][k][j]). docs/theory.md (8).
+ *  @param[in]  residual    shape (E, classes)
+ *  @param[out] projection  shape (E, width, 1 + n_v) */
+void hf_model_project_residual(const hf_model *model, const double *residual, double *projection);
+
+/** Coefficients of the potential at one alpha: Psi = G_0 + sum_j v_j G_j + ridge, with derivatives in alpha.
+ *  docs/theory.md (8)-(9).
+ *  @param[in]  projection  shape (E, width, 1 + n_v)
+ *  @param[out] g     shape (1 + n_v)
+ *  @param[out] dg    shape (1 + n_v, n_alpha), or NULL
+ *  @param[out] d2g   shape (1 + n_v, n_alpha, n_alpha), or NULL (needs dg) */
+void hf_model_coefficients(const hf_model *model, const double *projection, const double *alpha, double *g,
+                           double *dg, double *d2g);
+
+/** The potential, ridge included, at a point theta, with gradient and Hessian on request.
+ *  @param[out] gradient  shape (D), or NULL
+ *  @param[out] hessian   shape (D, D), or NULL (needs gradient)
+ *  @return Psi(theta) */
+double hf_model_potential(const hf_model *model, const double *projection, const double *theta,
+                          double *gradient, double *hessian);
+
+/** The context table over the cells of the alpha-axes of a grid: cell means of c_e by Gauss-Legendre
+ *  quadrature, 3 points an axis. docs/numerics.md (2). The grid's axes are the attention coordinates in order,
+ *  then the value coordinates. */
+typedef struct hf_table hf_table;
+
+/** @param[in] model, grid  borrowed: must outlive the table
+ *  @return HF_ERR_INPUT when the grid's dimension is not the model's D */
+hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid, hf_table **out);
+void hf_table_destroy(hf_table **table);
+
+/** Bytes that hf_table_create will allocate; no overflow up to SIZE_MAX (then SIZE_MAX). */
+size_t hf_table_bytes(const hf_model *model, const hf_grid *grid);
+
+size_t hf_table_rows(const hf_table *table); /**< n: cells of the alpha-grid (1 when there is no alpha) */
+
+/** Moments m_0 = sum rho |C|, m_j = sum v_j rho |C| over the value cells of each alpha-cell.
+ *  docs/numerics.md (3). @param[out] moments  shape (n, 1 + n_v) */
+void hf_table_moments(const hf_table *table, const double *rho, double *moments);
+
+/** Logits from moments. @param[out] logits shape (E, classes); uses the table's own workspace */
+void hf_table_logits(hf_table *table, const double *moments, double *logits);
+
+/** Coefficients of the potential on the alpha-grid from the residuals: Psi_i = G[a][0] + sum_j v_j G[a][j]
+ *  (+ ridge). docs/numerics.md (4). @param[out] coefficients  shape (n, 1 + n_v) */
+void hf_table_coefficients(hf_table *table, const double *residual, double *coefficients);
+
+/** Potential on a contiguous range of grid cells, from coefficients; docs/numerics.md (4).
+ *  @param[out] psi  shape (count) */
+void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
+                        double *psi);
+
+/** sum_i |C| rho_i |h_{e,i}|^2 averaged over events: the second moment of the head logits, for sigma^2.
+ *  docs/theory.md (12). @param[in] rho shape (cells) */
+double hf_table_second_moment(const hf_table *table, const double *rho);
+
+/** (1/2) sum_i |C| rho_i mean_i |theta|^2, the ridge per unit lambda: docs/numerics.md (5). */
+double hf_table_half_square(const hf_table *table, const double *rho);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,185 @@
+/** @file flow.h
+ *  The gradient flow of the head density: a problem, its initial density, the right-hand side on a grid, CVODE,
+ *  and the diagnostics along the way. docs/theory.md (10)-(15), docs/numerics.md (13)-(18). */
+#ifndef HEADFLOW_FLOW_H
+#define HEADFLOW_FLOW_H
+
+#include <headflow/attention.h>
+#include <headflow/risk.h>
+#include <headflow/transport.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- initial densities -------------------------------------------------------------------------------- */
+
+typedef enum hf_profile_kind { HF_PROFILE_BUMP, HF_PROFILE_NORMAL, HF_PROFILE_UNIFORM, HF_PROFILE_COSINE } hf_profile_kind;
+
+/** A probability density of one coordinate. docs/theory.md (10).
+ *  bump: a = centre, b = radius > 0, density ~ (1 - ((x-a)/b)^2)^4 on |x-a| < b;
+ *  normal: a = mean, b = standard deviation > 0, truncated to the box of the axis;
+ *  uniform: on [a, b], a < b;
+ *  cosine: (1 + a cos(x - b))/2pi on a periodic axis, 0 <= a <= 1 (a = kappa, b = phase). */
+typedef struct hf_profile {
+    hf_profile_kind kind;
+    double a, b;
+} hf_profile;
+
+/** The distribution function of a profile on an axis: mass in [axis lower, x]. */
+double hf_profile_distribution(const hf_profile *profile, const hf_axis *axis, double x);
+
+/** Inverse of the distribution function, 0 <= p <= 1. */
+double hf_profile_quantile(const hf_profile *profile, const hf_axis *axis, double p);
+
+/** Quadrature of the profile: Gauss rules for its weight (Gegenbauer for the bump, Legendre for uniform,
+ *  Legendre with the density as factor for the normal, midpoints for the cosine); masses sum to 1.
+ *  @param[out] node, mass   shape (n) */
+hf_status hf_profile_quadrature(hf_error *error, const hf_profile *profile, const hf_axis *axis, size_t n,
+                                double *node, double *mass);
+
+/** One product density of a mixture. */
+typedef struct hf_component {
+    double weight;                   /**< > 0; normalised over the mixture */
+    hf_profile profile[HF_DIM_MAX];  /**< one a coordinate, in the order of the grid's axes */
+} hf_component;
+
+/* ---- the problem -------------------------------------------------------------------------------------- */
+
+/** How SGD ensembles are to be run; kept with the problem for the verbs that run particles. */
+typedef struct hf_particles {
+    size_t heads_count, step_count, batch_count, seeds;
+    size_t heads[16];
+    double step[16];
+    size_t batch[16]; /**< 0: the full batch */
+} hf_particles;
+
+/** A problem as a caller states it; hf_problem_create copies all of it but takes over `events` and `model`. */
+typedef struct hf_problem_input {
+    const char *name;  /**< names the output folder: letters, digits, - and _ */
+    const char *title;
+    hf_events *events;     /**< taken over by hf_problem_create, also when it fails */
+    hf_heads heads;        /**< borrowed, copied */
+    double ridge;          /**< lambda >= 0 */
+    double temperature;    /**< tau >= 0 */
+    size_t dim;            /**< D = n_alpha + n_v */
+    hf_axis axes[HF_DIM_MAX];
+    size_t component_count;
+    const hf_component *components; /**< shape (component_count), copied */
+    const hf_flux *flux;            /**< NULL: muscl for tau = 0, scharfetter-gummel for tau > 0 */
+    const hf_limiter *limiter;      /**< NULL: van Leer */
+    double end;                     /**< T > 0 */
+    double rtol, atol;              /**< of CVODE; 0: 1e-6 and 1e-9 */
+    size_t outputs;                 /**< equally spaced output times, first 0 and last T; >= 2; 0: 33 */
+    double stop;                    /**< stop when the dissipation falls to this value; 0: never */
+    hf_particles particles;         /**< heads_count 0: none */
+} hf_problem_input;
+
+typedef struct hf_problem hf_problem;
+
+/** Check the input as a whole and build the problem.
+ *  @return HF_ERR_INPUT with the field that is wrong; HF_ERR_INPUT when the arrays would not fit in the memory
+ *          of this machine, with the sizes, before anything large is allocated */
+hf_status hf_problem_create(hf_error *error, const hf_problem_input *input, hf_problem **out);
+void hf_problem_destroy(hf_problem **problem);
+
+/** The same problem with other numbers of cells, flux or tolerances (for refinement studies). The events and the
+ *  model are shared with `problem`, which must outlive the copy.
+ *  @param[in] cells  shape (D), or NULL to keep; flux NULL to keep; rtol, atol 0 to keep */
+hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const size_t *cells,
+                            const hf_flux *flux, double rtol, double atol, hf_problem **out);
+
+const char *hf_problem_name(const hf_problem *problem);
+const char *hf_problem_title(const hf_problem *problem);
+const hf_grid *hf_problem_grid(const hf_problem *problem);
+const hf_events *hf_problem_events(const hf_problem *problem);
+const hf_model *hf_problem_model(const hf_problem *problem);
+const hf_flux *hf_problem_flux(const hf_problem *problem);
+const hf_limiter *hf_problem_limiter(const hf_problem *problem); /**< NULL where the flux takes none */
+const hf_particles *hf_problem_particles(const hf_problem *problem);
+const hf_component *hf_problem_components(const hf_problem *problem, size_t *count);
+double hf_problem_temperature(const hf_problem *problem);
+double hf_problem_end(const hf_problem *problem);
+double hf_problem_rtol(const hf_problem *problem);
+double hf_problem_atol(const hf_problem *problem);
+double hf_problem_stop(const hf_problem *problem);
+size_t hf_problem_outputs(const hf_problem *problem);
+
+/** Exact cell means of the initial density. @param[out] rho shape (cells) */
+void hf_problem_initial(const hf_problem *problem, double *rho);
+
+/* ---- the right-hand side ------------------------------------------------------------------------------- */
+
+/** The semi-discrete flow of a problem: owns the context table, the fluxes and all workspace. */
+typedef struct hf_flow hf_flow;
+
+/** @param[in] problem  borrowed: must outlive the flow */
+hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **out);
+void hf_flow_destroy(hf_flow **flow);
+const hf_problem *hf_flow_problem(const hf_flow *flow);
+
+/** d rho/dt of the semi-discrete scheme. docs/numerics.md (13). Collective; O(cells); allocates nothing.
+ *  @param[out] rate         shape (cells)
+ *  @param[out] dissipation  D_h, or NULL */
+void hf_flow_rate(hf_flow *flow, const double *rho, double *rate, double *dissipation);
+
+/** Risk R of a density, ridge included. @param[out] logits shape (E, classes), or NULL */
+double hf_flow_risk(hf_flow *flow, const double *rho, double *logits);
+
+/** Free energy F = R + tau sum |C| rho log rho. */
+double hf_flow_free_energy(hf_flow *flow, const double *rho);
+
+/** The potential of a density on every cell: for output and tests; a right-hand side never stores it.
+ *  @param[out] psi  shape (cells) */
+void hf_flow_potential(hf_flow *flow, const double *rho, double *psi);
+
+/** What is recorded of the density at a time. Units and definitions: docs/formats.md. */
+typedef struct hf_record {
+    double time;
+    double risk, free_energy;
+    double dissipation, dissipated; /**< D_h and its time integral from 0 */
+    double mass, minimum;           /**< sum rho |C|, min rho */
+    double gap;                     /**< tau = 0: int Psi dmu - min Psi; tau > 0: tau KL(mu | Gibbs(Psi)) */
+    double wall_mass;               /**< mass in the cells next to walls */
+    double sigma2;                  /**< sum_e w_e int |h_e - z_e|^2 dmu */
+    double one_sided_lipschitz;     /**< max of lambda_max(-Hess Psi) over the hull of the mass */
+    double mean[HF_DIM_MAX];
+    double covariance[HF_DIM_MAX * HF_DIM_MAX]; /**< shape (D, D), row-major in the first D*D entries */
+} hf_record;
+
+/** Everything of the record but time and dissipated (left as they are). */
+hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf_record *record);
+
+/* ---- time integration ---------------------------------------------------------------------------------- */
+
+typedef struct hf_statistics {
+    long steps, evaluations, error_failures, refused_states, linear_iterations;
+    double last_step;
+    double seconds;
+    double time;    /**< where the integration ended */
+    bool stationary; /**< ended because the dissipation fell to `stop` */
+} hf_statistics;
+
+/** Who is told of the course of an integration; each function may be NULL; a failure ends the integration. */
+typedef struct hf_observer {
+    void *self;
+    /** At every output time (and at the stationary end). rho: shape (cells), borrowed during the call. */
+    hf_status (*output)(hf_error *error, void *self, const hf_record *record, const double *rho);
+    /** Logits on a time axis of their own, in order of time. logits: shape (E, classes). */
+    hf_status (*logits)(hf_error *error, void *self, double time, const double *logits);
+    /** After every step of the integrator. */
+    hf_status (*step)(hf_error *error, void *self, double time, const hf_statistics *statistics);
+} hf_observer;
+
+/** Integrate the problem of `flow` from its initial density to its end.
+ *  @param[in]  observer    may be NULL
+ *  @param[out] rho         shape (cells): the final density, or NULL
+ *  @param[out] statistics  may be NULL
+ *  @return HF_ERR_NUMERIC when CVODE fails or a state is not finite, with what to change */
+hf_status hf_flow_integrate(hf_error *error, hf_flow *flow, const hf_observer *observer, double *rho,
+                            hf_statistics *statistics);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
