@@ -29,15 +29,15 @@ typedef struct hf_attention_form {
     void (*features)(size_t n, const double *alpha, double *phi, double *dphi, double *d2phi);
 } hf_attention_form;
 
-const hf_attention_form *hf_attention_forms(size_t *count);
+const hf_attention_form *const *hf_attention_forms(size_t *count); /**< a static table of pointers */
 const hf_attention_form *hf_attention_form_find(const char *name); /**< NULL when there is none */
 
 /** The matrices of a head; all borrowed during hf_model_create and copied. */
 typedef struct hf_heads {
     const hf_attention_form *form;
-    size_t attention_coordinates; /**< n_alpha, 0..3 */
-    size_t attention_basis_count; /**< K */
-    size_t value_coordinates;     /**< n_v, 0..3; n_alpha + n_v is 1..4 */
+    size_t attention_coordinates;  /**< n_alpha, 0..3 */
+    size_t attention_basis_count;  /**< K */
+    size_t value_coordinates;      /**< n_v, 0..3; n_alpha + n_v is 1..4 */
     const double *attention_base;  /**< B_0, shape (width, width) */
     const double *attention_basis; /**< B_k, shape (K, width, width) */
     const double *value_base;      /**< W_0, shape (classes, width) */
@@ -75,8 +75,8 @@ void hf_model_atoms_logits(const hf_model *model, size_t atoms, const double *th
 /** Number of doubles of the projected residual: E * width * (1 + n_v). */
 size_t hf_model_projection_size(const hf_model *model);
 
-/** Project residuals on value matrices: Q[e][k][j] = w_e sum_c r_e[c] W_j[c][k], so that the potential without
- *  ridge is sum_{e,k} c_e(alpha)[k] (Q[e][k][0] + sum_j v_j Q[e][k][j]). docs/theory.md (8).
+/** Project residuals on value matrices: Q[e][k][j] = w_e sum_c r_e[c] W_j[c][k], so that the potential
+ * without ridge is sum_{e,k} c_e(alpha)[k] (Q[e][k][0] + sum_j v_j Q[e][k][j]). docs/theory.md (8).
  *  @param[in]  residual    shape (E, classes)
  *  @param[out] projection  shape (E, width, 1 + n_v) */
 void hf_model_project_residual(const hf_model *model, const double *residual, double *projection);
@@ -98,8 +98,8 @@ double hf_model_potential(const hf_model *model, const double *projection, const
                           double *gradient, double *hessian);
 
 /** The context table over the cells of the alpha-axes of a grid: cell means of c_e by Gauss-Legendre
- *  quadrature, 3 points an axis. docs/numerics.md (2). The grid's axes are the attention coordinates in order,
- *  then the value coordinates. */
+ *  quadrature, 3 points an axis. docs/numerics.md (2). The grid's axes are the attention coordinates in
+ * order, then the value coordinates. */
 typedef struct hf_table hf_table;
 
 /** @param[in] model, grid  borrowed: must outlive the table

@@ -2,9 +2,9 @@
  *  Status codes, error messages and arrays: what every other module of headflow uses.
  *
  *  Conventions of the whole library. A function that can fail returns an hf_status and takes as its first
- *  argument the hf_error that receives the message. Whoever creates an object destroys it; destroy(&x) accepts
- *  NULL and sets x to NULL; inputs are borrowed unless a comment says otherwise; `**out` is last and NULL on
- *  failure. Create allocates, apply never does. Arrays are row-major, the last index fastest.
+ *  argument the hf_error that receives the message. Whoever creates an object destroys it; destroy(&x)
+ * accepts NULL and sets x to NULL; inputs are borrowed unless a comment says otherwise; `**out` is last and
+ * NULL on failure. Create allocates, apply never does. Arrays are row-major, the last index fastest.
  */
 #ifndef HEADFLOW_BASE_H
 #define HEADFLOW_BASE_H

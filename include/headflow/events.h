@@ -27,16 +27,16 @@ void hf_events_destroy(hf_events **events);
 hf_status hf_events_add(hf_error *error, hf_events *events, size_t count, const double *tokens,
                         const double *label, double weight);
 
-size_t hf_events_count(const hf_events *events);   /**< E, merged events */
-size_t hf_events_width(const hf_events *events);   /**< d_x */
-size_t hf_events_classes(const hf_events *events); /**< C */
-double hf_events_total(const hf_events *events);   /**< sum of the weights as added */
+size_t hf_events_count(const hf_events *events);        /**< E, merged events */
+size_t hf_events_width(const hf_events *events);        /**< d_x */
+size_t hf_events_classes(const hf_events *events);      /**< C */
+double hf_events_total(const hf_events *events);        /**< sum of the weights as added */
 size_t hf_events_tokens_total(const hf_events *events); /**< tokens of all events together */
 
-size_t hf_events_length(const hf_events *events, size_t event);         /**< t, tokens of an event */
-const double *hf_events_tokens(const hf_events *events, size_t event);  /**< shape (t, width) */
-double hf_events_weight(const hf_events *events, size_t event);         /**< w_e, sums to 1 over events */
-const double *hf_events_label(const hf_events *events, size_t event);   /**< y_e, shape (classes), sums to 1 */
+size_t hf_events_length(const hf_events *events, size_t event);        /**< t, tokens of an event */
+const double *hf_events_tokens(const hf_events *events, size_t event); /**< shape (t, width) */
+double hf_events_weight(const hf_events *events, size_t event);        /**< w_e, sums to 1 over events */
+const double *hf_events_label(const hf_events *events, size_t event);  /**< y_e, shape (classes), sums to 1 */
 
 /** What a generator is told; a field that it does not use must be left at its default. */
 typedef struct hf_generator_options {
@@ -61,8 +61,8 @@ const hf_generator *hf_generators(size_t *count);
 /** The generator of that name, or NULL. */
 const hf_generator *hf_generator_find(const char *name);
 
-/** Add the predictions of a CSV file (docs/formats.md): header `tokens,label,count` in any order, count optional;
- *  tokens are separated by `;`, components by spaces; a label is a class number from 0 or `classes`
+/** Add the predictions of a CSV file (docs/formats.md): header `tokens,label,count` in any order, count
+ * optional; tokens are separated by `;`, components by spaces; a label is a class number from 0 or `classes`
  *  probabilities separated by spaces.
  *  @return HF_ERR_IO when the file cannot be read; HF_ERR_INPUT with file, line and column name */
 hf_status hf_events_read_csv(hf_error *error, const char *path, hf_events *events);

@@ -1,6 +1,6 @@
 /** @file flow.h
- *  The gradient flow of the head density: a problem, its initial density, the right-hand side on a grid, CVODE,
- *  and the diagnostics along the way. docs/theory.md (10)-(15), docs/numerics.md (13)-(18). */
+ *  The gradient flow of the head density: a problem, its initial density, the right-hand side on a grid,
+ * CVODE, and the diagnostics along the way. docs/theory.md (10)-(15), docs/numerics.md (13)-(18). */
 #ifndef HEADFLOW_FLOW_H
 #define HEADFLOW_FLOW_H
 
@@ -14,7 +14,12 @@ extern "C" {
 
 /* ---- initial densities -------------------------------------------------------------------------------- */
 
-typedef enum hf_profile_kind { HF_PROFILE_BUMP, HF_PROFILE_NORMAL, HF_PROFILE_UNIFORM, HF_PROFILE_COSINE } hf_profile_kind;
+typedef enum hf_profile_kind {
+    HF_PROFILE_BUMP,
+    HF_PROFILE_NORMAL,
+    HF_PROFILE_UNIFORM,
+    HF_PROFILE_COSINE
+} hf_profile_kind;
 
 /** A probability density of one coordinate. docs/theory.md (10).
  *  bump: a = centre, b = radius > 0, density ~ (1 - ((x-a)/b)^2)^4 on |x-a| < b;
@@ -29,6 +34,12 @@ typedef struct hf_profile {
 /** The distribution function of a profile on an axis: mass in [axis lower, x]. */
 double hf_profile_distribution(const hf_profile *profile, const hf_axis *axis, double x);
 
+/** Mass of a profile in [x, y], with full relative accuracy in both tails. */
+double hf_profile_mass(const hf_profile *profile, const hf_axis *axis, double x, double y);
+
+/** How far the support of a bump or uniform profile reaches beyond the axis; 0 when it is inside. */
+double hf_profile_outside(const hf_profile *profile, const hf_axis *axis);
+
 /** Inverse of the distribution function, 0 <= p <= 1. */
 double hf_profile_quantile(const hf_profile *profile, const hf_axis *axis, double p);
 
@@ -40,8 +51,8 @@ hf_status hf_profile_quadrature(hf_error *error, const hf_profile *profile, cons
 
 /** One product density of a mixture. */
 typedef struct hf_component {
-    double weight;                   /**< > 0; normalised over the mixture */
-    hf_profile profile[HF_DIM_MAX];  /**< one a coordinate, in the order of the grid's axes */
+    double weight;                  /**< > 0; normalised over the mixture */
+    hf_profile profile[HF_DIM_MAX]; /**< one a coordinate, in the order of the grid's axes */
 } hf_component;
 
 /* ---- the problem -------------------------------------------------------------------------------------- */
@@ -54,15 +65,16 @@ typedef struct hf_particles {
     size_t batch[16]; /**< 0: the full batch */
 } hf_particles;
 
-/** A problem as a caller states it; hf_problem_create copies all of it but takes over `events` and `model`. */
+/** A problem as a caller states it; hf_problem_create copies all of it but takes over `events` and `model`.
+ */
 typedef struct hf_problem_input {
-    const char *name;  /**< names the output folder: letters, digits, - and _ */
+    const char *name; /**< names the output folder: letters, digits, - and _ */
     const char *title;
-    hf_events *events;     /**< taken over by hf_problem_create, also when it fails */
-    hf_heads heads;        /**< borrowed, copied */
-    double ridge;          /**< lambda >= 0 */
-    double temperature;    /**< tau >= 0 */
-    size_t dim;            /**< D = n_alpha + n_v */
+    hf_events *events;  /**< taken over by hf_problem_create, also when it fails */
+    hf_heads heads;     /**< borrowed, copied */
+    double ridge;       /**< lambda >= 0 */
+    double temperature; /**< tau >= 0 */
+    size_t dim;         /**< D = n_alpha + n_v */
     hf_axis axes[HF_DIM_MAX];
     size_t component_count;
     const hf_component *components; /**< shape (component_count), copied */
@@ -78,13 +90,13 @@ typedef struct hf_problem_input {
 typedef struct hf_problem hf_problem;
 
 /** Check the input as a whole and build the problem.
- *  @return HF_ERR_INPUT with the field that is wrong; HF_ERR_INPUT when the arrays would not fit in the memory
- *          of this machine, with the sizes, before anything large is allocated */
+ *  @return HF_ERR_INPUT with the field that is wrong; HF_ERR_INPUT when the arrays would not fit in the
+ * memory of this machine, with the sizes, before anything large is allocated */
 hf_status hf_problem_create(hf_error *error, const hf_problem_input *input, hf_problem **out);
 void hf_problem_destroy(hf_problem **problem);
 
-/** The same problem with other numbers of cells, flux or tolerances (for refinement studies). The events and the
- *  model are shared with `problem`, which must outlive the copy.
+/** The same problem with other numbers of cells, flux or tolerances (for refinement studies). The events and
+ * the model are shared with `problem`, which must outlive the copy.
  *  @param[in] cells  shape (D), or NULL to keep; flux NULL to keep; rtol, atol 0 to keep */
 hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const size_t *cells,
                             const hf_flux *flux, double rtol, double atol, hf_problem **out);
@@ -156,7 +168,7 @@ typedef struct hf_statistics {
     long steps, evaluations, error_failures, refused_states, linear_iterations;
     double last_step;
     double seconds;
-    double time;    /**< where the integration ended */
+    double time;     /**< where the integration ended */
     bool stationary; /**< ended because the dissipation fell to `stop` */
 } hf_statistics;
 

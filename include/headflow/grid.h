@@ -24,13 +24,14 @@ typedef struct hf_grid hf_grid;
 
 /** A grid of `dim` axes.
  *  @param[in] axes   shape (dim), copied
- *  @return HF_ERR_INPUT for dim outside 1..4, lower >= upper, bounds that are not finite, fewer than 3 cells */
+ *  @return HF_ERR_INPUT for dim outside 1..4, lower >= upper, bounds that are not finite, fewer than 3 cells
+ */
 hf_status hf_grid_create(hf_error *error, size_t dim, const hf_axis axes[], hf_grid **out);
 void hf_grid_destroy(hf_grid **grid);
 
 size_t hf_grid_dim(const hf_grid *grid);
-size_t hf_grid_cells(const hf_grid *grid);             /**< number of cells of the whole grid */
-double hf_grid_volume(const hf_grid *grid);            /**< volume |C| of a cell */
+size_t hf_grid_cells(const hf_grid *grid);                     /**< number of cells of the whole grid */
+double hf_grid_volume(const hf_grid *grid);                    /**< volume |C| of a cell */
 const hf_axis *hf_grid_axis(const hf_grid *grid, size_t axis); /**< belongs to the grid */
 double hf_grid_spacing(const hf_grid *grid, size_t axis);      /**< cell width h */
 size_t hf_grid_stride(const hf_grid *grid, size_t axis);       /**< distance of neighbours along the axis */

@@ -22,8 +22,8 @@ typedef struct hf_potential {
 /** What a flux function sees: `count` faces side by side, each with its 2 halo neighbours across the face. */
 typedef struct hf_faces {
     size_t count;
-    /** rho[k][f]: cell mean of the k-th cell of the stencil of face f, k = 0 .. 2 halo - 1, in the direction of
-     *  the axis; the face lies between k = halo - 1 and k = halo. */
+    /** rho[k][f]: cell mean of the k-th cell of the stencil of face f, k = 0 .. 2 halo - 1, in the direction
+     * of the axis; the face lies between k = halo - 1 and k = halo. */
     const double *rho[2 * HF_HALO_MAX];
     const double *psi_left, *psi_right; /**< shape (count): the potential on both sides of the face */
     double spacing;                     /**< h */
@@ -35,16 +35,16 @@ typedef struct hf_faces {
 typedef struct hf_flux {
     const char *name;
     const char *summary;
-    int order;          /**< in space, for smooth solutions */
-    int halo;           /**< cells on each side of a face, 1..4 */
-    bool limited;       /**< whether it takes a limiter */
-    bool diffusive;     /**< whether it contains the term tau Laplace rho */
+    int order;      /**< in space, for smooth solutions */
+    int halo;       /**< cells on each side of a face, 1..4 */
+    bool limited;   /**< whether it takes a limiter */
+    bool diffusive; /**< whether it contains the term tau Laplace rho */
     /** @param[out] flux  shape (faces->count): F, positive along the axis [mass/(face area time)] */
     void (*evaluate)(const hf_faces *faces, double *flux);
 } hf_flux;
 
-const hf_flux *hf_fluxes(size_t *count);
-const hf_flux *hf_flux_find(const char *name); /**< NULL when there is none */
+const hf_flux *const *hf_fluxes(size_t *count); /**< a static table of pointers */
+const hf_flux *hf_flux_find(const char *name);  /**< NULL when there is none */
 
 /** A slope limiter for muscl: the limited slope from the two one-sided differences. */
 typedef struct hf_limiter {
@@ -52,7 +52,7 @@ typedef struct hf_limiter {
     double (*slope)(double a, double b);
 } hf_limiter;
 
-const hf_limiter *hf_limiters(size_t *count);
+const hf_limiter *hf_limiters(size_t *count); /**< a static table */
 const hf_limiter *hf_limiter_find(const char *name);
 
 typedef struct hf_transport hf_transport;
@@ -66,8 +66,8 @@ hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flu
                               const hf_limiter *limiter, double temperature, hf_transport **out);
 void hf_transport_destroy(hf_transport **transport);
 
-/** Rate of change of the density and the discrete dissipation D_h = sum over faces of |C| F (u - tau d log rho/h).
- *  docs/numerics.md (7), (12).
+/** Rate of change of the density and the discrete dissipation D_h = sum over faces of |C| F (u - tau d log
+ * rho/h). docs/numerics.md (7), (12).
  *  @param[in]  rho          shape (cells)
  *  @param[out] rate         shape (cells), must not alias rho
  *  @param[out] dissipation  may be NULL (saves the logarithms where tau > 0)

@@ -1,0 +1,28 @@
+/* The model's insides, shared by the files of this module and by flow's diagnostics. */
+#ifndef HF_ATTENTION_MODEL_H
+#define HF_ATTENTION_MODEL_H
+
+#include <headflow/attention.h>
+
+struct hf_model {
+    const hf_events *events;
+    const hf_attention_form *form;
+    size_t alphas, features, values, width, classes; /* n_alpha, K, n_v, d_x, C */
+    double ridge;
+    double *value_matrix[1 + HF_VALUE_MAX]; /* W_0, W_1 ..: shape (classes, width) */
+    double *score;                          /* x_t^T B_k x_s: shape (tokens of all events, 1 + features) */
+    size_t *first_token;                    /* shape (events) */
+};
+
+/* Context vector from features instead of coordinates. */
+void hf_model_context_features(const hf_model *model, size_t event, const double *phi, double *context);
+
+/* Whether the ridge acts on a coordinate: on all but angles, whose square is not a function on the circle. */
+bool hf_model_ridged(const hf_model *model, size_t coordinate);
+
+/* Potential, gradient and Hessian at theta from the coefficients at its alpha (as hf_model_coefficients gives
+ * them): affine in v plus ridge. gradient needs dg, hessian needs d2g; both may be NULL. */
+double hf_model_assemble(const hf_model *model, const double *theta, const double *g, const double *dg,
+                         const double *d2g, double *gradient, double *hessian);
+
+#endif

@@ -1,0 +1,320 @@
+/* The context table: cell means of the context vectors over the alpha-grid, and with it the two maps of the
+ * right-hand side, density moments -> logits and residuals -> potential. Each is the transpose of the other,
+ * which makes the discrete potential the exact derivative of the discrete risk. docs/numerics.md (2)-(5).
+ *
+ * Since head logits are affine in v only the moments (1, v_j) of the density over the value cells of each
+ * alpha-cell enter; nothing has the size of the full grid. */
+#include "attention/model.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GAUSS = 3, TERMS_MAX = 1 + HF_VALUE_MAX };
+static const double gauss_node[GAUSS] = {-0.77459666924148337704, 0, 0.77459666924148337704};
+static const double gauss_mass[GAUSS] = {5.0 / 18, 8.0 / 18, 5.0 / 18};
+
+struct hf_table {
+    const hf_model *model;
+    const hf_grid *grid;
+    size_t rows;        /* n: alpha-cells */
+    size_t columns;     /* E * width */
+    size_t value_cells; /* cells of the full grid a row */
+    size_t line;        /* cells along the last value axis (1 without value axes): contiguous */
+    double *context;    /* cell means of c_e: shape (rows, E, width) */
+    double *sums;       /* sum_a moments c: shape (1 + n_v, E, width) */
+    double *projection; /* shape (E, width, 1 + n_v) */
+    double *value_gram; /* W_j^T W_l: shape (1 + n_v, 1 + n_v, width, width) */
+};
+
+static size_t count_cells(const hf_grid *grid, size_t first, size_t last) {
+    size_t cells = 1;
+    for (size_t d = first; d < last; d++)
+        cells *= hf_grid_axis(grid, d)->cells;
+    return cells;
+}
+
+size_t hf_table_bytes(const hf_model *model, const hf_grid *grid) {
+    size_t columns = hf_events_count(model->events) * model->width;
+    size_t rows = count_cells(grid, 0, model->alphas) + 2 * (1 + model->values);
+    if (rows > SIZE_MAX / sizeof(double) / columns)
+        return SIZE_MAX;
+    return rows * columns * sizeof(double);
+}
+
+/* Cell means of all contexts in one alpha-cell. */
+static void fill_row(const hf_table *table, size_t row, double *work) {
+    const hf_model *model = table->model;
+    size_t n = model->alphas, width = model->width, points = 1;
+    double *context = table->context + row * table->columns;
+    for (size_t d = 0; d < n; d++)
+        points *= GAUSS;
+    for (size_t p = 0; p < points; p++) {
+        double alpha[HF_ATTENTION_MAX], phi[HF_FEATURES_MAX], mass = 1;
+        size_t rest_point = p, rest_row = row;
+        for (size_t d = n; d-- > 0;) {
+            size_t cells = hf_grid_axis(table->grid, d)->cells, q = rest_point % GAUSS;
+            alpha[d] = hf_grid_center(table->grid, d, rest_row % cells) +
+                       0.5 * hf_grid_spacing(table->grid, d) * gauss_node[q];
+            mass *= gauss_mass[q];
+            rest_point /= GAUSS;
+            rest_row /= cells;
+        }
+        model->form->features(n, alpha, phi, NULL, NULL);
+        for (size_t e = 0; e < table->columns / width; e++) {
+            hf_model_context_features(model, e, phi, work);
+            for (size_t i = 0; i < width; i++)
+                context[e * width + i] += mass * work[i];
+        }
+    }
+}
+
+static void fill_value_gram(hf_table *table) {
+    const hf_model *model = table->model;
+    size_t width = model->width, terms = 1 + model->values;
+    double *gram = table->value_gram;
+    for (size_t j = 0; j < terms; j++)
+        for (size_t l = 0; l < terms; l++)
+            for (size_t i = 0; i < width; i++)
+                for (size_t k = 0; k < width; k++) {
+                    double sum = 0;
+                    for (size_t c = 0; c < model->classes; c++)
+                        sum += model->value_matrix[j][c * width + i] * model->value_matrix[l][c * width + k];
+                    *gram++ = sum;
+                }
+}
+
+hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid, hf_table **out) {
+    *out = NULL;
+    size_t dim = hf_grid_dim(grid), terms = 1 + model->values;
+    if (dim != model->alphas + model->values)
+        return hf_raise(error, HF_ERR_INPUT, "a grid of %zu axes for heads with %zu coordinates", dim,
+                        model->alphas + model->values);
+    hf_table *table;
+    HF_TRY(hf_allocate(error, 1, sizeof *table, (void **)&table));
+    table->model = model;
+    table->grid = grid;
+    table->rows = count_cells(grid, 0, model->alphas);
+    table->value_cells = hf_grid_cells(grid) / table->rows;
+    table->line = model->values > 0 ? hf_grid_axis(grid, dim - 1)->cells : 1;
+    table->columns = hf_events_count(model->events) * model->width;
+    double *work = NULL;
+    hf_status status = hf_array_create(error, table->rows * table->columns, &table->context);
+    if (status == HF_OK)
+        status = hf_array_create(error, terms * table->columns, &table->sums);
+    if (status == HF_OK)
+        status = hf_array_create(error, terms * table->columns, &table->projection);
+    if (status == HF_OK)
+        status = hf_array_create(error, terms * terms * model->width * model->width, &table->value_gram);
+    if (status == HF_OK)
+        status = hf_array_create(error, model->width, &work);
+    if (status != HF_OK) {
+        hf_table_destroy(&table);
+        return status;
+    }
+    for (size_t a = 0; a < table->rows; a++)
+        fill_row(table, a, work);
+    hf_array_destroy(&work);
+    fill_value_gram(table);
+    *out = table;
+    return HF_OK;
+}
+
+void hf_table_destroy(hf_table **table) {
+    if (table == NULL || *table == NULL)
+        return;
+    hf_array_destroy(&(*table)->context);
+    hf_array_destroy(&(*table)->sums);
+    hf_array_destroy(&(*table)->projection);
+    hf_array_destroy(&(*table)->value_gram);
+    free(*table);
+    *table = NULL;
+}
+
+size_t hf_table_rows(const hf_table *table) {
+    return table->rows;
+}
+
+/* Centres of the value coordinates of a line but the last, which runs along the line; value_index is the
+ * cell's number among the value cells of its row. */
+static void line_values(const hf_table *table, size_t value_index, double v[]) {
+    size_t n = table->model->alphas;
+    for (size_t j = 0; j + 1 < table->model->values; j++)
+        v[j] = hf_grid_center(table->grid, n + j,
+                              value_index / hf_grid_stride(table->grid, n + j) %
+                                  hf_grid_axis(table->grid, n + j)->cells);
+}
+
+void hf_table_moments(const hf_table *table, const double *rho, double *moments) {
+    size_t m = table->model->values, terms = 1 + m, line = table->line;
+    double volume = hf_grid_volume(table->grid), v[HF_VALUE_MAX] = {0};
+    for (size_t a = 0; a < table->rows; a++) {
+        double *out = moments + a * terms;
+        memset(out, 0, terms * sizeof *out);
+        for (size_t first = 0; first < table->value_cells; first += line) {
+            const double *cell = rho + a * table->value_cells + first;
+            double sum = 0, along = 0;
+            for (size_t k = 0; k < line; k++) {
+                sum += cell[k];
+                along += cell[k] * ((double)k + 0.5);
+            }
+            out[0] += volume * sum;
+            if (m == 0)
+                continue;
+            line_values(table, first, v);
+            for (size_t j = 0; j + 1 < m; j++)
+                out[1 + j] += volume * v[j] * sum;
+            size_t last = table->model->alphas + m - 1;
+            out[m] += volume * (hf_grid_axis(table->grid, last)->lower * sum +
+                                hf_grid_spacing(table->grid, last) * along);
+        }
+    }
+}
+
+void hf_table_logits(hf_table *table, const double *moments, double *logits) {
+    const hf_model *model = table->model;
+    size_t terms = 1 + model->values, columns = table->columns, width = model->width;
+    memset(table->sums, 0, terms * columns * sizeof *table->sums);
+    for (size_t a = 0; a < table->rows; a++) {
+        const double *restrict context = table->context + a * columns;
+        for (size_t j = 0; j < terms; j++) {
+            double *restrict sums = table->sums + j * columns;
+            double moment = moments[a * terms + j];
+            for (size_t i = 0; i < columns; i++)
+                sums[i] += moment * context[i];
+        }
+    }
+    for (size_t e = 0; e < columns / width; e++)
+        for (size_t c = 0; c < model->classes; c++) {
+            double z = 0;
+            for (size_t j = 0; j < terms; j++)
+                for (size_t i = 0; i < width; i++)
+                    z += model->value_matrix[j][c * width + i] * table->sums[j * columns + e * width + i];
+            logits[e * model->classes + c] = z;
+        }
+}
+
+void hf_table_coefficients(hf_table *table, const double *residual, double *coefficients) {
+    size_t terms = 1 + table->model->values, columns = table->columns;
+    hf_model_project_residual(table->model, residual, table->projection);
+    for (size_t a = 0; a < table->rows; a++) {
+        const double *context = table->context + a * columns;
+        double sum[TERMS_MAX] = {0};
+        for (size_t i = 0; i < columns; i++)
+            for (size_t j = 0; j < terms; j++)
+                sum[j] += context[i] * table->projection[i * terms + j];
+        memcpy(coefficients + a * terms, sum, terms * sizeof *sum);
+    }
+}
+
+/* Half the cell mean of the squares of the ridged coordinates but the last value coordinate. */
+static double row_half_square(const hf_table *table, size_t row, const double v[]) {
+    const hf_model *model = table->model;
+    size_t n = model->alphas, m = model->values, rest = row;
+    double sum = 0;
+    for (size_t d = n + m; d-- > 0;) {
+        double h = hf_grid_spacing(table->grid, d), x = 0;
+        if (d >= n)
+            x = d + 1 < n + m ? v[d - n] : 0;
+        else {
+            size_t cells = hf_grid_axis(table->grid, d)->cells;
+            x = hf_grid_center(table->grid, d, rest % cells);
+            rest /= cells;
+        }
+        if (hf_model_ridged(model, d))
+            sum += 0.5 * (x * x + h * h / 12);
+    }
+    return sum;
+}
+
+void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
+                        double *psi) {
+    const hf_model *model = table->model;
+    size_t m = model->values, terms = 1 + m, line = table->line, last = model->alphas + m - 1;
+    double ridge = model->ridge;
+    while (count > 0) {
+        size_t row = first / table->value_cells, inside = first % table->value_cells, start = inside % line;
+        size_t length = count < line - start ? count : line - start;
+        const double *g = coefficients + row * terms;
+        double v[HF_VALUE_MAX] = {0}, base = g[0];
+        line_values(table, inside, v);
+        for (size_t j = 0; j + 1 < m; j++)
+            base += v[j] * g[1 + j];
+        if (ridge > 0)
+            base += ridge * row_half_square(table, row, v);
+        if (m == 0)
+            psi[0] = base;
+        else {
+            double lower = hf_grid_axis(table->grid, last)->lower, h = hf_grid_spacing(table->grid, last);
+            double slope = g[m];
+            for (size_t k = 0; k < length; k++) {
+                double x = lower + ((double)(start + k) + 0.5) * h;
+                psi[k] = base + x * (slope + 0.5 * ridge * x);
+            }
+        }
+        psi += length;
+        first += length;
+        count -= length;
+    }
+}
+
+double hf_table_half_square(const hf_table *table, const double *rho) {
+    size_t m = table->model->values, line = table->line, last = table->model->alphas + m - 1;
+    double total = 0, v[HF_VALUE_MAX] = {0};
+    for (size_t a = 0; a < table->rows; a++)
+        for (size_t first = 0; first < table->value_cells; first += line) {
+            const double *cell = rho + a * table->value_cells + first;
+            double sum = 0, square = 0;
+            for (size_t k = 0; k < line; k++) {
+                double x = m > 0 ? hf_grid_center(table->grid, last, k) : 0;
+                sum += cell[k];
+                square += 0.5 * x * x * cell[k];
+            }
+            line_values(table, first, v);
+            total += row_half_square(table, a, v) * sum + square;
+        }
+    return total * hf_grid_volume(table->grid);
+}
+
+/* Second moments sum rho |C| v_j v_l of a row, v_0 = 1, with the cell means of squares. */
+static void row_second_moments(const hf_table *table, size_t row, const double *rho,
+                               double moment[TERMS_MAX][TERMS_MAX]) {
+    size_t n = table->model->alphas, m = table->model->values, line = table->line;
+    memset(moment, 0, TERMS_MAX * sizeof *moment);
+    for (size_t first = 0; first < table->value_cells; first += line) {
+        double v[TERMS_MAX] = {1};
+        line_values(table, first, v + 1);
+        for (size_t k = 0; k < line; k++) {
+            double mass = rho[row * table->value_cells + first + k] * hf_grid_volume(table->grid);
+            if (m > 0)
+                v[m] = hf_grid_center(table->grid, n + m - 1, k);
+            for (size_t j = 0; j <= m; j++)
+                for (size_t l = 0; l <= m; l++)
+                    moment[j][l] += mass * v[j] * v[l];
+        }
+    }
+    for (size_t j = 1; j <= m; j++) {
+        double h = hf_grid_spacing(table->grid, n + j - 1);
+        moment[j][j] += moment[0][0] * h * h / 12;
+    }
+}
+
+double hf_table_second_moment(const hf_table *table, const double *rho) {
+    const hf_model *model = table->model;
+    size_t terms = 1 + model->values, width = model->width;
+    double total = 0, moment[TERMS_MAX][TERMS_MAX];
+    for (size_t a = 0; a < table->rows; a++) {
+        row_second_moments(table, a, rho, moment);
+        for (size_t e = 0; e < table->columns / width; e++) {
+            const double *c = table->context + a * table->columns + e * width, *gram = table->value_gram;
+            double sum = 0;
+            for (size_t j = 0; j < terms; j++)
+                for (size_t l = 0; l < terms; l++)
+                    for (size_t i = 0; i < width; i++)
+                        for (size_t k = 0; k < width; k++)
+                            sum += moment[j][l] * *gram++ * c[i] * c[k];
+            total += hf_events_weight(model->events, e) * sum;
+        }
+    }
+    return total;
+}

@@ -1,0 +1,27 @@
+/* The flow's insides, shared by rate.c (right-hand side), diagnose.c (diagnostics) and integrate.c (time). */
+#ifndef HF_FLOW_FLOW_H
+#define HF_FLOW_FLOW_H
+
+#include <headflow/flow.h>
+
+struct hf_flow {
+    const hf_problem *problem;
+    hf_table *table;
+    hf_transport *transport;
+    hf_potential potential; /* reads `coefficients` */
+    double *moments;        /* shape (alpha-cells, 1 + n_v) */
+    double *coefficients;   /* shape (alpha-cells, 1 + n_v) */
+    double *logits;         /* shape (E, classes): logits, then residuals in place */
+};
+
+/* Logits of a density, or of a rate of change: the map is linear. logits: shape (E, classes). */
+void hf_flow_logits(hf_flow *flow, const double *rho, double *logits);
+
+/* Residuals into flow->logits, coefficients of the potential into flow->coefficients.
+ * Returns the cross-entropy, without the ridge. */
+double hf_flow_prepare(hf_flow *flow, const double *rho);
+
+/* sum |C| rho log rho over cells with rho > 0. */
+double hf_flow_entropy(const hf_flow *flow, const double *rho);
+
+#endif

@@ -1,0 +1,304 @@
+/* A problem: the model, the box and its cells, the initial density, scheme and times, checked as a whole. */
+#include <headflow/flow.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct hf_problem {
+    char *name, *title;
+    hf_events *events; /* owned unless `shared` */
+    hf_model *model;   /* owned unless `shared` */
+    bool shared;
+    hf_grid *grid;
+    hf_component *components;
+    size_t component_count;
+    double temperature;
+    const hf_flux *flux;
+    const hf_limiter *limiter;
+    double end, rtol, atol, stop;
+    size_t outputs;
+    hf_particles particles;
+};
+
+/* Density vectors that CVODE and its solvers hold at their largest: the Nordsieck array of order 12 (Adams)
+ * with the iteration's work, or that of order 5 (BDF) with the Krylov space. */
+enum { VECTORS = 30, GIB = 1 << 30 };
+
+static hf_status check_memory(hf_error *error, const hf_problem *problem) {
+    double state = (double)hf_grid_cells(problem->grid) * sizeof(double) * VECTORS;
+    double table = (double)hf_table_bytes(problem->model, problem->grid);
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (state + table > memory)
+        return hf_raise(
+            error, HF_ERR_INPUT,
+            "the grid does not fit in memory: %zu cells need %.3g GiB (%d vectors of the integrator) "
+            "and the context table %.3g GiB; this machine has %.3g GiB",
+            hf_grid_cells(problem->grid), state / GIB, (int)VECTORS, table / GIB, memory / GIB);
+    return HF_OK;
+}
+
+static hf_status check_profile(hf_error *error, const hf_profile *p, const hf_axis *axis) {
+    if (!isfinite(p->a) || !isfinite(p->b))
+        return hf_raise(error, HF_ERR_INPUT, "initial.%s: a parameter is not finite", axis->name);
+    switch (p->kind) {
+    case HF_PROFILE_BUMP:
+        if (!(p->b > 0))
+            return hf_raise(error, HF_ERR_INPUT, "initial.%s: bump radius %g; expected > 0", axis->name,
+                            p->b);
+        break;
+    case HF_PROFILE_NORMAL:
+        if (!(p->b > 0))
+            return hf_raise(error, HF_ERR_INPUT, "initial.%s: normal sd %g; expected > 0", axis->name, p->b);
+        if (!(hf_profile_mass(p, axis, axis->lower, axis->upper) > 0.5))
+            return hf_raise(error, HF_ERR_INPUT, "initial.%s: the normal density has no mass in the box",
+                            axis->name);
+        break;
+    case HF_PROFILE_UNIFORM:
+        if (!(p->a < p->b))
+            return hf_raise(error, HF_ERR_INPUT, "initial.%s: uniform on [%g, %g]; expected lower < upper",
+                            axis->name, p->a, p->b);
+        break;
+    case HF_PROFILE_COSINE:
+        if (!axis->periodic)
+            return hf_raise(error, HF_ERR_INPUT, "initial.%s: cosine; expected on a periodic axis only",
+                            axis->name);
+        if (!(p->a >= 0 && p->a <= 1))
+            return hf_raise(error, HF_ERR_INPUT, "initial.%s: cosine kappa %g; expected 0 to 1", axis->name,
+                            p->a);
+        break;
+    }
+    if (hf_profile_outside(p, axis) > 1e-12 * (axis->upper - axis->lower))
+        return hf_raise(error, HF_ERR_INPUT,
+                        "initial.%s: the density reaches %g beyond the box [%g, %g]; expected it inside",
+                        axis->name, hf_profile_outside(p, axis), axis->lower, axis->upper);
+    return HF_OK;
+}
+
+static hf_status check_input(hf_error *error, const hf_problem_input *input) {
+    size_t alphas = input->heads.attention_coordinates;
+    bool angle = input->heads.form->periodic;
+    if (input->dim != alphas + input->heads.value_coordinates)
+        return hf_raise(error, HF_ERR_INPUT, "grid: %zu axes; expected one a head coordinate, %zu",
+                        input->dim, alphas + input->heads.value_coordinates);
+    for (size_t d = 0; d < input->dim; d++) {
+        bool periodic = angle && d < alphas;
+        const hf_axis *axis = &input->axes[d];
+        if (axis->periodic != periodic)
+            return hf_raise(error, HF_ERR_INPUT, "grid: axis %s is %s; expected periodic for angles only",
+                            axis->name, axis->periodic ? "periodic" : "an angle but not periodic");
+        if (periodic && !(fabs(axis->lower + M_PI) < 1e-12 && fabs(axis->upper - M_PI) < 1e-12))
+            return hf_raise(error, HF_ERR_INPUT, "grid: the angle %s on [%g, %g]; expected [-pi, pi]",
+                            axis->name, axis->lower, axis->upper);
+    }
+    if (!(input->temperature >= 0) || !isfinite(input->temperature))
+        return hf_raise(error, HF_ERR_INPUT, "temperature %g; expected a finite number >= 0",
+                        input->temperature);
+    if (!(input->end > 0) || !isfinite(input->end))
+        return hf_raise(error, HF_ERR_INPUT, "time.end %g; expected a finite number > 0", input->end);
+    if (!(input->rtol >= 0 && input->rtol < 1) || !(input->atol >= 0) || !isfinite(input->atol))
+        return hf_raise(error, HF_ERR_INPUT, "tolerances rtol %g, atol %g; expected 0 < rtol < 1, atol > 0",
+                        input->rtol, input->atol);
+    if (input->outputs == 1)
+        return hf_raise(error, HF_ERR_INPUT, "time.outputs 1; expected at least 2");
+    if (!(input->stop >= 0) || !isfinite(input->stop))
+        return hf_raise(error, HF_ERR_INPUT, "time.stop %g; expected a finite number >= 0", input->stop);
+    if (input->component_count == 0)
+        return hf_raise(error, HF_ERR_INPUT, "initial: no density");
+    for (size_t c = 0; c < input->component_count; c++) {
+        if (!(input->components[c].weight > 0) || !isfinite(input->components[c].weight))
+            return hf_raise(error, HF_ERR_INPUT, "initial: weight %g; expected a finite number > 0",
+                            input->components[c].weight);
+        for (size_t d = 0; d < input->dim; d++)
+            HF_TRY(check_profile(error, &input->components[c].profile[d], &input->axes[d]));
+    }
+    return HF_OK;
+}
+
+static hf_status copy_components(hf_error *error, hf_problem *problem, const hf_component *source,
+                                 size_t count) {
+    HF_TRY(hf_allocate(error, count, sizeof *source, (void **)&problem->components));
+    problem->component_count = count;
+    double total = 0;
+    for (size_t c = 0; c < count; c++)
+        total += source[c].weight;
+    for (size_t c = 0; c < count; c++) {
+        problem->components[c] = source[c];
+        problem->components[c].weight /= total;
+    }
+    return HF_OK;
+}
+
+/* What depends on the grid and the scheme: shared by create and refine. */
+static hf_status settle(hf_error *error, hf_problem *problem, size_t dim, const hf_axis *axes,
+                        const hf_flux *flux, const hf_limiter *limiter) {
+    HF_TRY(hf_grid_create(error, dim, axes, &problem->grid));
+    const char *fallback = problem->temperature > 0 ? "scharfetter-gummel" : "muscl";
+    problem->flux = flux != NULL ? flux : hf_flux_find(fallback);
+    problem->limiter = !problem->flux->limited ? NULL
+                       : limiter != NULL       ? limiter
+                                               : hf_limiter_find("vanleer");
+    HF_TRY(check_memory(error, problem));
+    /* creating the transport checks that flux and temperature fit; it is small */
+    hf_transport *transport;
+    HF_TRY(hf_transport_create(error, problem->grid, problem->flux, problem->limiter, problem->temperature,
+                               &transport));
+    hf_transport_destroy(&transport);
+    return HF_OK;
+}
+
+static hf_status fill(hf_error *error, hf_problem *problem, const hf_problem_input *input) {
+    HF_TRY(check_input(error, input));
+    HF_TRY(hf_string_copy(error, input->name != NULL ? input->name : "problem", &problem->name));
+    HF_TRY(hf_string_copy(error, input->title != NULL ? input->title : problem->name, &problem->title));
+    HF_TRY(hf_model_create(error, &input->heads, input->events, input->ridge, &problem->model));
+    HF_TRY(copy_components(error, problem, input->components, input->component_count));
+    problem->temperature = input->temperature;
+    problem->end = input->end;
+    problem->rtol = input->rtol > 0 ? input->rtol : 1e-6;
+    problem->atol = input->atol > 0 ? input->atol : 1e-9;
+    problem->stop = input->stop;
+    problem->outputs = input->outputs > 0 ? input->outputs : 33;
+    problem->particles = input->particles;
+    return settle(error, problem, input->dim, input->axes, input->flux, input->limiter);
+}
+
+hf_status hf_problem_create(hf_error *error, const hf_problem_input *input, hf_problem **out) {
+    *out = NULL;
+    hf_problem *problem;
+    hf_status status = hf_allocate(error, 1, sizeof *problem, (void **)&problem);
+    if (status != HF_OK) {
+        hf_events *events = input->events;
+        hf_events_destroy(&events);
+        return status;
+    }
+    problem->events = input->events;
+    status = fill(error, problem, input);
+    if (status != HF_OK) {
+        hf_problem_destroy(&problem);
+        return status;
+    }
+    *out = problem;
+    return HF_OK;
+}
+
+static hf_status fill_refined(hf_error *error, hf_problem *copy, const hf_problem *problem,
+                              const size_t *cells, const hf_flux *flux) {
+    hf_axis axes[HF_DIM_MAX];
+    size_t dim = hf_grid_dim(problem->grid);
+    for (size_t d = 0; d < dim; d++) {
+        axes[d] = *hf_grid_axis(problem->grid, d);
+        if (cells != NULL)
+            axes[d].cells = cells[d];
+    }
+    HF_TRY(hf_string_copy(error, problem->name, &copy->name));
+    HF_TRY(hf_string_copy(error, problem->title, &copy->title));
+    HF_TRY(copy_components(error, copy, problem->components, problem->component_count));
+    return settle(error, copy, dim, axes, flux != NULL ? flux : problem->flux, problem->limiter);
+}
+
+hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const size_t *cells,
+                            const hf_flux *flux, double rtol, double atol, hf_problem **out) {
+    *out = NULL;
+    hf_problem *copy;
+    HF_TRY(hf_allocate(error, 1, sizeof *copy, (void **)&copy));
+    *copy = *problem;
+    copy->shared = true;
+    copy->name = copy->title = NULL;
+    copy->grid = NULL;
+    copy->components = NULL;
+    copy->rtol = rtol > 0 ? rtol : problem->rtol;
+    copy->atol = atol > 0 ? atol : problem->atol;
+    hf_status status = fill_refined(error, copy, problem, cells, flux);
+    if (status != HF_OK) {
+        hf_problem_destroy(&copy);
+        return status;
+    }
+    *out = copy;
+    return HF_OK;
+}
+
+void hf_problem_destroy(hf_problem **problem) {
+    if (problem == NULL || *problem == NULL)
+        return;
+    hf_problem *p = *problem;
+    if (!p->shared) {
+        hf_model_destroy(&p->model);
+        hf_events_destroy(&p->events);
+    }
+    hf_grid_destroy(&p->grid);
+    free(p->components);
+    free(p->name);
+    free(p->title);
+    free(p);
+    *problem = NULL;
+}
+
+const char *hf_problem_name(const hf_problem *problem) {
+    return problem->name;
+}
+const char *hf_problem_title(const hf_problem *problem) {
+    return problem->title;
+}
+const hf_grid *hf_problem_grid(const hf_problem *problem) {
+    return problem->grid;
+}
+const hf_events *hf_problem_events(const hf_problem *problem) {
+    return problem->events;
+}
+const hf_model *hf_problem_model(const hf_problem *problem) {
+    return problem->model;
+}
+const hf_flux *hf_problem_flux(const hf_problem *problem) {
+    return problem->flux;
+}
+const hf_limiter *hf_problem_limiter(const hf_problem *problem) {
+    return problem->limiter;
+}
+const hf_particles *hf_problem_particles(const hf_problem *problem) {
+    return &problem->particles;
+}
+double hf_problem_temperature(const hf_problem *problem) {
+    return problem->temperature;
+}
+double hf_problem_end(const hf_problem *problem) {
+    return problem->end;
+}
+double hf_problem_rtol(const hf_problem *problem) {
+    return problem->rtol;
+}
+double hf_problem_atol(const hf_problem *problem) {
+    return problem->atol;
+}
+double hf_problem_stop(const hf_problem *problem) {
+    return problem->stop;
+}
+size_t hf_problem_outputs(const hf_problem *problem) {
+    return problem->outputs;
+}
+
+const hf_component *hf_problem_components(const hf_problem *problem, size_t *count) {
+    *count = problem->component_count;
+    return problem->components;
+}
+
+void hf_problem_initial(const hf_problem *problem, double *rho) {
+    const hf_grid *grid = problem->grid;
+    size_t dim = hf_grid_dim(grid);
+    memset(rho, 0, hf_grid_cells(grid) * sizeof *rho);
+    for (size_t c = 0; c < problem->component_count; c++) {
+        const hf_component *component = &problem->components[c];
+        for (size_t i = 0; i < hf_grid_cells(grid); i++) {
+            double mean = component->weight;
+            for (size_t d = 0; d < dim && mean > 0; d++) {
+                const hf_axis *axis = hf_grid_axis(grid, d);
+                double h = hf_grid_spacing(grid, d);
+                size_t index = i / hf_grid_stride(grid, d) % axis->cells;
+                double lower = axis->lower + (double)index * h;
+                mean *= hf_profile_mass(&component->profile[d], axis, lower, lower + h) / h;
+            }
+            rho[i] += mean;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+/* The semi-discrete flow: density -> moments -> logits -> residual -> potential -> fluxes -> d rho/dt.
+ * docs/numerics.md (13). The order of the calls in hf_flow_rate is the way the data takes. */
+#include "flow/flow.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void fill_potential(const void *self, size_t first, size_t count, double *psi) {
+    const hf_flow *flow = self;
+    hf_table_potential(flow->table, flow->coefficients, first, count, psi);
+}
+
+hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **out) {
+    *out = NULL;
+    hf_flow *flow;
+    HF_TRY(hf_allocate(error, 1, sizeof *flow, (void **)&flow));
+    const hf_grid *grid = hf_problem_grid(problem);
+    const hf_events *events = hf_problem_events(problem);
+    const hf_model *model = hf_problem_model(problem);
+    flow->problem = problem;
+    flow->potential = (hf_potential){flow, fill_potential};
+    hf_status status = hf_table_create(error, model, grid, &flow->table);
+    if (status == HF_OK)
+        status = hf_transport_create(error, grid, hf_problem_flux(problem), hf_problem_limiter(problem),
+                                     hf_problem_temperature(problem), &flow->transport);
+    size_t terms = 1 + hf_model_value_coordinates(model);
+    size_t outputs = hf_events_count(events) * hf_events_classes(events);
+    if (status == HF_OK)
+        status = hf_array_create(error, hf_table_rows(flow->table) * terms, &flow->moments);
+    if (status == HF_OK)
+        status = hf_array_create(error, hf_table_rows(flow->table) * terms, &flow->coefficients);
+    if (status == HF_OK)
+        status = hf_array_create(error, outputs, &flow->logits);
+    if (status != HF_OK) {
+        hf_flow_destroy(&flow);
+        return status;
+    }
+    *out = flow;
+    return HF_OK;
+}
+
+void hf_flow_destroy(hf_flow **flow) {
+    if (flow == NULL || *flow == NULL)
+        return;
+    hf_table_destroy(&(*flow)->table);
+    hf_transport_destroy(&(*flow)->transport);
+    hf_array_destroy(&(*flow)->moments);
+    hf_array_destroy(&(*flow)->coefficients);
+    hf_array_destroy(&(*flow)->logits);
+    free(*flow);
+    *flow = NULL;
+}
+
+const hf_problem *hf_flow_problem(const hf_flow *flow) {
+    return flow->problem;
+}
+
+void hf_flow_logits(hf_flow *flow, const double *rho, double *logits) {
+    hf_table_moments(flow->table, rho, flow->moments);
+    hf_table_logits(flow->table, flow->moments, logits);
+}
+
+double hf_flow_prepare(hf_flow *flow, const double *rho) {
+    hf_flow_logits(flow, rho, flow->logits);
+    double risk = hf_risk_cross_entropy(hf_problem_events(flow->problem), flow->logits, flow->logits);
+    hf_table_coefficients(flow->table, flow->logits, flow->coefficients);
+    return risk;
+}
+
+void hf_flow_rate(hf_flow *flow, const double *rho, double *rate, double *dissipation) {
+    hf_flow_prepare(flow, rho);
+    hf_transport_apply(flow->transport, &flow->potential, rho, rate, dissipation);
+}
+
+static double ridge_energy(const hf_flow *flow, const double *rho) {
+    double ridge = hf_model_ridge(hf_problem_model(flow->problem));
+    return ridge > 0 ? ridge * hf_table_half_square(flow->table, rho) : 0;
+}
+
+double hf_flow_risk(hf_flow *flow, const double *rho, double *logits) {
+    double *z = logits != NULL ? logits : flow->logits;
+    hf_flow_logits(flow, rho, z);
+    return hf_risk_cross_entropy(hf_problem_events(flow->problem), z, NULL) + ridge_energy(flow, rho);
+}
+
+double hf_flow_entropy(const hf_flow *flow, const double *rho) {
+    const hf_grid *grid = hf_problem_grid(flow->problem);
+    double sum = 0;
+    for (size_t i = 0; i < hf_grid_cells(grid); i++)
+        if (rho[i] > 0)
+            sum += rho[i] * log(rho[i]);
+    return sum * hf_grid_volume(grid);
+}
+
+double hf_flow_free_energy(hf_flow *flow, const double *rho) {
+    double temperature = hf_problem_temperature(flow->problem), risk = hf_flow_risk(flow, rho, NULL);
+    return temperature > 0 ? risk + temperature * hf_flow_entropy(flow, rho) : risk;
+}
+
+void hf_flow_potential(hf_flow *flow, const double *rho, double *psi) {
+    hf_flow_prepare(flow, rho);
+    hf_table_potential(flow->table, flow->coefficients, 0, hf_grid_cells(hf_problem_grid(flow->problem)),
+                       psi);
+}

@@ -1,0 +1,51 @@
+/** @file case_sections.h
+ *  What the readers of a case's sections share: the case on its way from a tree to a problem. Sections are
+ * read in the order below, each relying on those before it; large data comes last, after all that is cheap to
+ * check.
+ */
+#ifndef HEADFLOW_STORE_CASE_SECTIONS_H
+#define HEADFLOW_STORE_CASE_SECTIONS_H
+
+#include "store/schema.h"
+#include <headflow/flow.h>
+
+enum { HF_CASE_WIDTH_MAX = 64 }; /**< of tokens and of labels; matrices are written out in the case */
+
+typedef struct hf_case {
+    hf_problem_input input; /**< filled as the sections are read; its pointers are to what follows here */
+    size_t width, classes;
+    double *matrices;         /**< the four arrays of input.heads, one after the other */
+    hf_component *components; /**< shape (input.component_count) */
+
+    const hf_yaml *events;         /**< of data.events, or NULL */
+    const hf_generator *generator; /**< of data.generator, or NULL */
+    hf_generator_options options;
+    char *file;               /**< of data.file, relative to the case file's folder, or NULL */
+    const hf_yaml *file_node; /**< what to blame when a generator or a file fails */
+} hf_case;
+
+/** data: the source of the events, its width and classes.
+ *  @param[in] path   of the case file
+ *  @param[in] heads  the section `heads`: a CSV file leaves the number of classes to its value matrix */
+hf_status hf_case_read_source(hf_error *error, const hf_yaml *data, const char *path, const hf_yaml *heads,
+                              hf_case *c);
+
+/** heads: form, coordinates and matrices; fills input.heads, input.dim and the names of the axes. */
+hf_status hf_case_read_heads(hf_error *error, const hf_yaml *heads, hf_case *c);
+
+/** grid: the rest of the axes. */
+hf_status hf_case_read_grid(hf_error *error, const hf_yaml *grid, hf_case *c);
+
+/** initial: the components of the initial density. */
+hf_status hf_case_read_initial(hf_error *error, const hf_yaml *initial, hf_case *c);
+
+/** regularisation, scheme, time, particles: numbers of the method. Sections that are absent are NULL. */
+hf_status hf_case_read_regularisation(hf_error *error, const hf_yaml *regularisation, hf_case *c);
+hf_status hf_case_read_scheme(hf_error *error, const hf_yaml *scheme, hf_case *c);
+hf_status hf_case_read_time(hf_error *error, const hf_yaml *time, hf_case *c);
+hf_status hf_case_read_particles(hf_error *error, const hf_yaml *particles, hf_case *c);
+
+/** data, again: the events themselves, from the source read before. */
+hf_status hf_case_read_events(hf_error *error, hf_case *c);
+
+#endif

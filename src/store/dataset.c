@@ -1,0 +1,342 @@
+/* NetCDF-4 files by name: docs/formats.md. The only file that includes netcdf.h. */
+#include "store/dataset.h"
+#include "store/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netcdf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DEFLATE_LEVEL = 1 };
+
+struct hf_dataset {
+    int id;
+    bool open;
+    char *path; /* as the caller named it */
+    char *part; /* where it is until it is finished; NULL when reading */
+};
+
+/* ---- failures ------------------------------------------------------------------------------------------ */
+
+/* One line from a NetCDF code; `what` is a verb, `name` what it was done to. */
+static hf_status check(hf_error *error, const hf_dataset *dataset, int code, const char *what,
+                       const char *name) {
+    if (code == NC_NOERR)
+        return HF_OK;
+    return hf_raise(error, HF_ERR_IO, "%s: cannot %s %s: %s", dataset->path, what, name, nc_strerror(code));
+}
+
+static hf_status variable_id(hf_error *error, const hf_dataset *dataset, const char *variable, int *id) {
+    *id = NC_GLOBAL;
+    if (variable == NULL || nc_inq_varid(dataset->id, variable, id) == NC_NOERR)
+        return HF_OK;
+    return hf_raise(error, HF_ERR_IO, "%s: has no variable '%s'; expected a file of headflow", dataset->path,
+                    variable);
+}
+
+/* Lengths of the dimensions of a variable; lengths: shape (HF_RANK_MAX) */
+static hf_status variable_shape(hf_error *error, const hf_dataset *dataset, const char *variable, int id,
+                                size_t *rank, size_t *lengths) {
+    int count, dims[HF_RANK_MAX];
+    HF_TRY(check(error, dataset, nc_inq_varndims(dataset->id, id, &count), "read", variable));
+    if (count < 1 || count > HF_RANK_MAX)
+        return hf_raise(error, HF_ERR_IO, "%s: '%s' has %d dimensions; expected 1 to %d", dataset->path,
+                        variable, count, HF_RANK_MAX);
+    HF_TRY(check(error, dataset, nc_inq_vardimid(dataset->id, id, dims), "read", variable));
+    for (int i = 0; i < count; i++)
+        HF_TRY(check(error, dataset, nc_inq_dimlen(dataset->id, dims[i], &lengths[i]), "read", variable));
+    *rank = (size_t)count;
+    return HF_OK;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------------- */
+
+static hf_status dataset_allocate(hf_error *error, const char *path, hf_dataset **out) {
+    HF_TRY(hf_allocate(error, 1, sizeof **out, (void **)out));
+    hf_status status = hf_string_copy(error, path, &(*out)->path);
+    if (status != HF_OK)
+        hf_dataset_destroy(out);
+    return status;
+}
+
+/* Whether this process may write the file and no other is writing it: NetCDF's own errors do not tell. */
+static hf_status claim(hf_error *error, const char *path) {
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0)
+        return hf_raise(error, HF_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
+    bool busy = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(file);
+    if (busy)
+        return hf_raise(error, HF_ERR_IO, "%s: another run is writing this file", path);
+    return HF_OK;
+}
+
+static hf_status dataset_begin(hf_error *error, hf_dataset *dataset) {
+    HF_TRY(hf_folder_create_for(error, dataset->path));
+    char *part;
+    HF_TRY(hf_allocate(error, strlen(dataset->path) + sizeof ".part", 1, (void **)&part));
+    sprintf(part, "%s.part", dataset->path);
+    hf_status status = claim(error, part);
+    if (status != HF_OK) {
+        free(part);
+        return status;
+    }
+    dataset->part = part;
+    HF_TRY(check(error, dataset, nc_create(part, NC_NETCDF4 | NC_CLOBBER, &dataset->id), "create", part));
+    dataset->open = true;
+    return HF_OK;
+}
+
+hf_status hf_dataset_create(hf_error *error, const char *path, hf_dataset **out) {
+    *out = NULL;
+    HF_TRY(dataset_allocate(error, path, out));
+    hf_status status = dataset_begin(error, *out);
+    if (status != HF_OK)
+        hf_dataset_destroy(out);
+    return status;
+}
+
+/* Make a file or a folder safe on disk. */
+static hf_status flush(hf_error *error, const char *path) {
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool done = file >= 0 && fsync(file) == 0;
+    int reason = errno;
+    if (file >= 0)
+        close(file);
+    if (!done)
+        return hf_raise(error, HF_ERR_IO, "%s: cannot flush to disk: %s", path, strerror(reason));
+    return HF_OK;
+}
+
+hf_status hf_dataset_finish(hf_error *error, hf_dataset *dataset) {
+    dataset->open = false;
+    HF_TRY(check(error, dataset, nc_close(dataset->id), "close", dataset->part));
+    HF_TRY(flush(error, dataset->part));
+    if (rename(dataset->part, dataset->path) != 0)
+        return hf_raise(error, HF_ERR_IO, "%s: cannot replace the file: %s", dataset->path, strerror(errno));
+    free(dataset->part);
+    dataset->part = NULL;
+    char *folder;
+    HF_TRY(hf_path_folder(error, dataset->path, &folder));
+    hf_status status = flush(error, folder);
+    free(folder);
+    return status;
+}
+
+void hf_dataset_destroy(hf_dataset **dataset) {
+    if (dataset == NULL || *dataset == NULL)
+        return;
+    if ((*dataset)->open)
+        nc_close((*dataset)->id);
+    if ((*dataset)->part != NULL)
+        unlink((*dataset)->part);
+    free((*dataset)->part);
+    free((*dataset)->path);
+    free(*dataset);
+    *dataset = NULL;
+}
+
+hf_status hf_dataset_open(hf_error *error, const char *path, hf_dataset **out) {
+    *out = NULL;
+    struct stat status;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return hf_raise(error, HF_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+    bool regular = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+    close(file);
+    if (!regular)
+        return hf_raise(error, HF_ERR_IO, "%s: cannot read: not a file", path);
+    HF_TRY(dataset_allocate(error, path, out));
+    int code = nc_open(path, NC_NOWRITE, &(*out)->id);
+    (*out)->open = code == NC_NOERR;
+    if ((*out)->open)
+        return HF_OK;
+    hf_dataset_destroy(out);
+    return hf_raise(error, HF_ERR_IO, "%s: not a NetCDF file, or damaged (%s)", path, nc_strerror(code));
+}
+
+const char *hf_dataset_path(const hf_dataset *dataset) {
+    return dataset->path;
+}
+
+const char *hf_dataset_library(void) {
+    return nc_inq_libvers();
+}
+
+/* ---- definitions --------------------------------------------------------------------------------------- */
+
+hf_status hf_dataset_dimension(hf_error *error, hf_dataset *dataset, const char *name, size_t length) {
+    int id;
+    return check(error, dataset, nc_def_dim(dataset->id, name, length == 0 ? NC_UNLIMITED : length, &id),
+                 "define dimension", name);
+}
+
+/* Chunk extents: whole records, as many as asked for and as fit; a record that is too large itself is cut
+ * along its slowest dimensions. lengths: shape (rank), overwritten */
+static void cut_chunks(size_t rank, size_t *lengths) {
+    size_t total = 1;
+    for (size_t i = 0; i < rank; i++)
+        total *= lengths[i];
+    for (size_t i = 0; i < rank && total > HF_CHUNK_MAX; i++) {
+        size_t rest = total / lengths[i];
+        lengths[i] = rest >= HF_CHUNK_MAX ? 1 : HF_CHUNK_MAX / rest;
+        total = rest * lengths[i];
+    }
+}
+
+static hf_status define_storage(hf_error *error, hf_dataset *dataset, const hf_variable *variable, int id) {
+    size_t rank, lengths[HF_RANK_MAX];
+    HF_TRY(variable_shape(error, dataset, variable->name, id, &rank, lengths));
+    if (variable->records > 0)
+        lengths[0] = variable->records;
+    cut_chunks(rank, lengths);
+    int code = nc_def_var_chunking(dataset->id, id, NC_CHUNKED, lengths);
+    if (code == NC_NOERR)
+        code = nc_def_var_fletcher32(dataset->id, id, NC_FLETCHER32);
+    if (code == NC_NOERR && rank > 1)
+        code = nc_def_var_deflate(dataset->id, id, NC_SHUFFLE, 1, DEFLATE_LEVEL);
+    return check(error, dataset, code, "define the storage of", variable->name);
+}
+
+hf_status hf_dataset_define(hf_error *error, hf_dataset *dataset, const hf_variable *variable) {
+    int rank = 0, dims[HF_RANK_MAX], id;
+    for (; variable->dims[rank] != NULL; rank++)
+        HF_TRY(check(error, dataset, nc_inq_dimid(dataset->id, variable->dims[rank], &dims[rank]),
+                     "find dimension", variable->dims[rank]));
+    nc_type type = variable->integer ? NC_INT64 : NC_DOUBLE;
+    HF_TRY(check(error, dataset, nc_def_var(dataset->id, variable->name, type, rank, dims, &id),
+                 "define variable", variable->name));
+    HF_TRY(define_storage(error, dataset, variable, id));
+    if (variable->units != NULL)
+        HF_TRY(hf_dataset_set_text(error, dataset, variable->name, "units", variable->units));
+    return hf_dataset_set_text(error, dataset, variable->name, "long_name", variable->long_name);
+}
+
+hf_status hf_dataset_define_names(hf_error *error, hf_dataset *dataset, const char *name,
+                                  const char *long_name, size_t count, const char *const names[]) {
+    int dim, id;
+    int code = nc_def_dim(dataset->id, name, count, &dim);
+    if (code == NC_NOERR)
+        code = nc_def_var(dataset->id, name, NC_STRING, 1, &dim, &id);
+    HF_TRY(check(error, dataset, code, "define variable", name));
+    HF_TRY(hf_dataset_set_text(error, dataset, name, "long_name", long_name));
+    for (size_t i = 0; i < count; i++)
+        HF_TRY(check(error, dataset, nc_put_var1_string(dataset->id, id, &i, (const char **)&names[i]),
+                     "write", name));
+    return HF_OK;
+}
+
+hf_status hf_dataset_set_text(hf_error *error, hf_dataset *dataset, const char *variable, const char *name,
+                              const char *text) {
+    int id;
+    HF_TRY(variable_id(error, dataset, variable, &id));
+    return check(error, dataset, nc_put_att_text(dataset->id, id, name, strlen(text), text),
+                 "write attribute", name);
+}
+
+hf_status hf_dataset_set_number(hf_error *error, hf_dataset *dataset, const char *name, double value) {
+    return check(error, dataset, nc_put_att_double(dataset->id, NC_GLOBAL, name, NC_DOUBLE, 1, &value),
+                 "write attribute", name);
+}
+
+hf_status hf_dataset_set_integer(hf_error *error, hf_dataset *dataset, const char *name, long value) {
+    return check(error, dataset, nc_put_att_long(dataset->id, NC_GLOBAL, name, NC_INT64, 1, &value),
+                 "write attribute", name);
+}
+
+/* ---- values -------------------------------------------------------------------------------------------- */
+
+/* Start and extent of entries first .. first + count - 1; start, extent: shape (HF_RANK_MAX) */
+static hf_status select_entries(hf_error *error, const hf_dataset *dataset, const char *variable,
+                                size_t first, size_t count, int *id, size_t *rank, size_t *start,
+                                size_t *extent) {
+    HF_TRY(variable_id(error, dataset, variable, id));
+    HF_TRY(variable_shape(error, dataset, variable, *id, rank, extent));
+    memset(start, 0, *rank * sizeof *start);
+    start[0] = first;
+    extent[0] = count;
+    return HF_OK;
+}
+
+hf_status hf_dataset_put(hf_error *error, hf_dataset *dataset, const char *variable, size_t first,
+                         size_t count, const double *values) {
+    int id;
+    size_t rank, start[HF_RANK_MAX], extent[HF_RANK_MAX];
+    HF_TRY(select_entries(error, dataset, variable, first, count, &id, &rank, start, extent));
+    return check(error, dataset, nc_put_vara_double(dataset->id, id, start, extent, values), "write",
+                 variable);
+}
+
+hf_status hf_dataset_get(hf_error *error, const hf_dataset *dataset, const char *variable, size_t first,
+                         size_t count, size_t width, double *values) {
+    int id;
+    size_t rank, start[HF_RANK_MAX], extent[HF_RANK_MAX], found = 1;
+    HF_TRY(select_entries(error, dataset, variable, first, count, &id, &rank, start, extent));
+    for (size_t i = 1; i < rank; i++)
+        found *= extent[i];
+    if (found != width)
+        return hf_raise(error, HF_ERR_IO, "%s: '%s' has %zu values an entry; expected %zu", dataset->path,
+                        variable, found, width);
+    return check(error, dataset, nc_get_vara_double(dataset->id, id, start, extent, values), "read",
+                 variable);
+}
+
+hf_status hf_dataset_get_names(hf_error *error, const hf_dataset *dataset, const char *variable, size_t count,
+                               char names[][HF_NAME_MAX]) {
+    int id;
+    HF_TRY(variable_id(error, dataset, variable, &id));
+    for (size_t i = 0; i < count; i++) {
+        char *text = NULL;
+        HF_TRY(check(error, dataset, nc_get_var1_string(dataset->id, id, &i, &text), "read", variable));
+        snprintf(names[i], HF_NAME_MAX, "%s", text == NULL ? "" : text);
+        nc_free_string(1, &text);
+    }
+    return HF_OK;
+}
+
+bool hf_dataset_has(const hf_dataset *dataset, const char *variable) {
+    int id;
+    return nc_inq_varid(dataset->id, variable, &id) == NC_NOERR;
+}
+
+hf_status hf_dataset_length(hf_error *error, const hf_dataset *dataset, const char *dimension, size_t *out) {
+    int id;
+    int code = nc_inq_dimid(dataset->id, dimension, &id);
+    if (code == NC_NOERR)
+        code = nc_inq_dimlen(dataset->id, id, out);
+    return check(error, dataset, code, "find dimension", dimension);
+}
+
+hf_status hf_dataset_get_text(hf_error *error, const hf_dataset *dataset, const char *variable,
+                              const char *name, char **out) {
+    *out = NULL;
+    int id;
+    nc_type type;
+    size_t length;
+    HF_TRY(variable_id(error, dataset, variable, &id));
+    int code = nc_inq_att(dataset->id, id, name, &type, &length);
+    if (code == NC_NOERR && type != NC_CHAR)
+        code = NC_ECHAR;
+    HF_TRY(check(error, dataset, code, "read attribute", name));
+    HF_TRY(hf_allocate(error, length + 1, 1, (void **)out));
+    hf_status status =
+        check(error, dataset, nc_get_att_text(dataset->id, id, name, *out), "read attribute", name);
+    if (status != HF_OK) {
+        free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+hf_status hf_dataset_get_number(hf_error *error, const hf_dataset *dataset, const char *name, double *out) {
+    size_t length;
+    int code = nc_inq_attlen(dataset->id, NC_GLOBAL, name, &length);
+    if (code == NC_NOERR)
+        code = length == 1 ? nc_get_att_double(dataset->id, NC_GLOBAL, name, out) : NC_EINVAL;
+    return check(error, dataset, code, "read attribute", name);
+}

@@ -1,0 +1,37 @@
+/* A figure: its data and its gnuplot script. docs/formats.md, "Figures".
+ * Adding one is a new file and a line in the table of figures.c. */
+#ifndef HF_STORE_FIGURE_H
+#define HF_STORE_FIGURE_H
+
+#include <headflow/store.h>
+
+#include <stdio.h>
+
+/* What figures are drawn from: one of the two is NULL. */
+typedef struct hf_figure_source {
+    const hf_solution *solution;
+    const hf_refinement *refinement;
+} hf_figure_source;
+
+typedef struct hf_figure {
+    const char *name;     /* its files: NAME.gp, NAME.dat, NAME.svg, NAME.pdf, NAME.png */
+    double width, height; /* [mm] */
+    bool (*applies)(const hf_figure_source *source);
+    /* Write NAME.dat, text whose first lines say what the columns are, and the plot commands of NAME.gp: they
+     * stand between what hf_gnuplot_begin and hf_gnuplot_end write, in a loop over the formats. */
+    hf_status (*write)(hf_error *error, const hf_figure_source *source, FILE *data, FILE *script);
+} hf_figure;
+
+/* The k-th of `shown` equidistant ones among `outputs` output times: the first and the last are among them.
+ */
+static inline size_t hf_figure_snapshot(size_t k, size_t shown, size_t outputs) {
+    return (k * (outputs - 1) + (shown - 1) / 2) / (shown - 1);
+}
+
+extern const hf_figure hf_figure_density_curves; /* D = 1 */
+extern const hf_figure hf_figure_density_maps;   /* D = 2, 3, 4 */
+extern const hf_figure hf_figure_risk;
+extern const hf_figure hf_figure_energy;
+extern const hf_figure hf_figure_convergence;
+
+#endif

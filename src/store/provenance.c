@@ -1,0 +1,30 @@
+/* What every file of headflow says of itself: docs/formats.md, "Attributes of every file". */
+#include "store/provenance.h"
+
+#include <stdio.h>
+#include <time.h>
+
+/* "2026-01-31T12:00:00Z: written by headflow 0.1.0" */
+static void history(size_t size, char *text) {
+    char stamp[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    snprintf(text, size, "%s: written by headflow %s", stamp, hf_version());
+}
+
+hf_status hf_provenance_write(hf_error *error, hf_dataset *dataset, const char *name, const char *title,
+                              const char *case_text) {
+    char line[256];
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "Conventions", "CF-1.10"));
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "name", name));
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "title", title));
+    if (case_text != NULL)
+        HF_TRY(hf_dataset_set_text(error, dataset, NULL, "case", case_text));
+    snprintf(line, sizeof line, "headflow %s", hf_version());
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "source", line));
+    history(sizeof line, line);
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "history", line));
+    snprintf(line, sizeof line, "netcdf %s, compiler %s", hf_dataset_library(), __VERSION__);
+    return hf_dataset_set_text(error, dataset, NULL, "libraries", line);
+}

@@ -1,0 +1,320 @@
+/* A solution written while it is computed: solution.nc of docs/formats.md. */
+#include "store/dataset.h"
+#include "store/provenance.h"
+
+#include <headflow/store.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SERIES_RECORDS = 64, /* output times in a chunk of a series */
+    LOGIT_RECORDS = 32   /* logit times in a chunk, and in the buffer */
+};
+
+struct hf_solution_writer {
+    const hf_problem *problem;
+    hf_dataset *dataset;
+    size_t outputs;                    /* records written */
+    size_t logits_written;             /* records in the file */
+    size_t logits_waiting, logits_max; /* records in the buffer, and its room */
+    double *logit_times;               /* shape (logits_max) */
+    double *logits;                    /* shape (logits_max, E, classes) */
+};
+
+/* ---- the layout ---------------------------------------------------------------------------------------- */
+
+/* A member of hf_record that becomes a variable over time. */
+typedef struct series {
+    const char *name, *units, *long_name;
+    size_t offset;
+} series;
+
+static const series all_series[] = {
+    {"risk", "nat", "risk R: cross-entropy of the averaged logits, plus ridge", offsetof(hf_record, risk)},
+    {"free_energy", "nat", "free energy F = R + tau int rho log rho", offsetof(hf_record, free_energy)},
+    {"dissipation", "nat", "dissipation D: rate of decrease of the free energy",
+     offsetof(hf_record, dissipation)},
+    {"dissipated", "nat", "time integral of the dissipation from t = 0", offsetof(hf_record, dissipated)},
+    {"mass", "1", "total mass of the density", offsetof(hf_record, mass)},
+    {"minimum", "1", "smallest cell mean of the density", offsetof(hf_record, minimum)},
+    {"gap", "nat", "certified bound of the distance to the minimum of the free energy",
+     offsetof(hf_record, gap)},
+    {"wall_mass", "1", "mass in the cells next to walls", offsetof(hf_record, wall_mass)},
+    {"sigma2", "1", "variance of the head logits over the density, averaged over events",
+     offsetof(hf_record, sigma2)},
+    {"one_sided_lipschitz", "1",
+     "one-sided Lipschitz constant of -grad Psi: largest eigenvalue of -Hess Psi over the hull of the mass",
+     offsetof(hf_record, one_sided_lipschitz)},
+};
+enum { SERIES_COUNT = sizeof all_series / sizeof *all_series };
+
+/* Variables whose dimensions are those of every solution. */
+static const hf_variable fixed[] = {
+    {"time", {"time"}, "1", "time t of the flow", SERIES_RECORDS, false},
+    {"mean", {"time", "coordinate"}, "1", "mean of the density", SERIES_RECORDS, false},
+    {"covariance",
+     {"time", "coordinate", "coordinate2"},
+     "1",
+     "covariance of the density",
+     SERIES_RECORDS,
+     false},
+    {"logit_time", {"logit_time"}, "1", "time t of the logits", SERIES_RECORDS, false},
+    {"logits", {"logit_time", "event", "class"}, "1", "averaged logits z", LOGIT_RECORDS, false},
+    {"event_weight", {"event"}, "1", "weight of the event, sums to 1", 0, false},
+    {"label", {"event", "class"}, "1", "label distribution of the event", 0, false},
+    {"token_count", {"event"}, "1", "number of tokens of the event's context", 0, true},
+    {"token_value",
+     {"token", "component"},
+     "1",
+     "tokens, event after event; the last of each is the query",
+     0,
+     false},
+};
+enum { FIXED_COUNT = sizeof fixed / sizeof *fixed };
+
+static hf_status define_dimensions(hf_error *error, hf_dataset *dataset, const hf_problem *problem) {
+    const hf_grid *grid = hf_problem_grid(problem);
+    const hf_events *events = hf_problem_events(problem);
+    const char *names[HF_DIM_MAX];
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        names[d] = hf_grid_axis(grid, d)->name;
+    HF_TRY(hf_dataset_dimension(error, dataset, "time", 0));
+    HF_TRY(hf_dataset_dimension(error, dataset, "logit_time", 0));
+    HF_TRY(hf_dataset_dimension(error, dataset, "event", hf_events_count(events)));
+    HF_TRY(hf_dataset_dimension(error, dataset, "class", hf_events_classes(events)));
+    HF_TRY(hf_dataset_dimension(error, dataset, "token", hf_events_tokens_total(events)));
+    HF_TRY(hf_dataset_dimension(error, dataset, "component", hf_events_width(events)));
+    HF_TRY(hf_dataset_dimension(error, dataset, "bound", 2));
+    HF_TRY(hf_dataset_define_names(error, dataset, "coordinate", "coordinates of a head", hf_grid_dim(grid),
+                                   names));
+    return hf_dataset_define_names(error, dataset, "coordinate2", "coordinates of a head, once more",
+                                   hf_grid_dim(grid), names);
+}
+
+/* The coordinate variable of an axis, cell centres, with its CF bounds. */
+static hf_status write_axis(hf_error *error, hf_dataset *dataset, const hf_grid *grid, size_t d) {
+    const hf_axis *axis = hf_grid_axis(grid, d);
+    char bounds[HF_NAME_MAX + sizeof "_bounds"], title[HF_NAME_MAX + 64];
+    snprintf(bounds, sizeof bounds, "%s_bounds", axis->name);
+    snprintf(title, sizeof title, "head coordinate %s, cell centres", axis->name);
+    HF_TRY(hf_dataset_dimension(error, dataset, axis->name, axis->cells));
+    HF_TRY(hf_dataset_define(error, dataset, &(hf_variable){axis->name, {axis->name}, "1", title, 0, false}));
+    HF_TRY(hf_dataset_set_text(error, dataset, axis->name, "bounds", bounds));
+    HF_TRY(hf_dataset_set_text(error, dataset, axis->name, "boundary", axis->periodic ? "periodic" : "wall"));
+    snprintf(title, sizeof title, "head coordinate %s, cell bounds", axis->name);
+    HF_TRY(hf_dataset_define(error, dataset,
+                             &(hf_variable){bounds, {axis->name, "bound"}, "1", title, 0, false}));
+    double *values;
+    HF_TRY(hf_array_create(error, 3 * axis->cells, &values));
+    double *edges = values + axis->cells;
+    for (size_t i = 0; i < axis->cells; i++) {
+        values[i] = hf_grid_center(grid, d, i);
+        edges[2 * i] = i == 0 ? axis->lower : edges[2 * i - 1];
+        edges[2 * i + 1] =
+            i + 1 == axis->cells ? axis->upper : axis->lower + hf_grid_spacing(grid, d) * (double)(i + 1);
+    }
+    hf_status status = hf_dataset_put(error, dataset, axis->name, 0, axis->cells, values);
+    if (status == HF_OK)
+        status = hf_dataset_put(error, dataset, bounds, 0, axis->cells, edges);
+    hf_array_destroy(&values);
+    return status;
+}
+
+static hf_status define_density(hf_error *error, hf_dataset *dataset, const hf_grid *grid) {
+    hf_variable density = {"density", {"time"}, "1", "density rho of heads over their parameters, cell means",
+                           1,         false};
+    char methods[HF_DIM_MAX * (HF_NAME_MAX + 8)] = "";
+    for (size_t d = 0; d < hf_grid_dim(grid); d++) {
+        density.dims[1 + d] = hf_grid_axis(grid, d)->name;
+        size_t used = strlen(methods);
+        snprintf(methods + used, sizeof methods - used, "%s%s: mean", d == 0 ? "" : " ", density.dims[1 + d]);
+    }
+    HF_TRY(hf_dataset_define(error, dataset, &density));
+    return hf_dataset_set_text(error, dataset, "density", "cell_methods", methods);
+}
+
+/* The first coordinate that has a name of the file's own, or NULL. */
+static const char *reserved_name(const hf_grid *grid) {
+    static const char *const others[] = {"density", "event",     "class",      "token",
+                                         "bound",   "component", "coordinate", "coordinate2"};
+    for (size_t d = 0; d < hf_grid_dim(grid); d++) {
+        const char *name = hf_grid_axis(grid, d)->name;
+        for (size_t i = 0; i < SERIES_COUNT; i++)
+            if (strcmp(name, all_series[i].name) == 0)
+                return name;
+        for (size_t i = 0; i < FIXED_COUNT; i++)
+            if (strcmp(name, fixed[i].name) == 0)
+                return name;
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            if (strcmp(name, others[i]) == 0)
+                return name;
+    }
+    return NULL;
+}
+
+static hf_status define_all(hf_error *error, hf_dataset *dataset, const hf_problem *problem) {
+    const hf_grid *grid = hf_problem_grid(problem);
+    const char *reserved = reserved_name(grid);
+    if (reserved != NULL)
+        return hf_raise(
+            error, HF_ERR_INPUT,
+            "coordinate '%s': solution.nc has a variable or dimension of that name; expected another",
+            reserved);
+    HF_TRY(define_dimensions(error, dataset, problem));
+    for (size_t i = 0; i < FIXED_COUNT; i++)
+        HF_TRY(hf_dataset_define(error, dataset, &fixed[i]));
+    HF_TRY(hf_dataset_set_text(error, dataset, "token_count", "sample_dimension", "token"));
+    for (size_t i = 0; i < SERIES_COUNT; i++) {
+        const series *s = &all_series[i];
+        hf_variable variable = {s->name, {"time"}, s->units, s->long_name, SERIES_RECORDS, false};
+        HF_TRY(hf_dataset_define(error, dataset, &variable));
+    }
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        HF_TRY(write_axis(error, dataset, grid, d));
+    return define_density(error, dataset, grid);
+}
+
+/* ---- what is known before the first record ------------------------------------------------------------- */
+
+static hf_status write_settings(hf_error *error, hf_dataset *dataset, const hf_problem *problem) {
+    const hf_limiter *limiter = hf_problem_limiter(problem);
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "flux", hf_problem_flux(problem)->name));
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "limiter", limiter == NULL ? "none" : limiter->name));
+    HF_TRY(hf_dataset_set_number(error, dataset, "rtol", hf_problem_rtol(problem)));
+    HF_TRY(hf_dataset_set_number(error, dataset, "atol", hf_problem_atol(problem)));
+    HF_TRY(hf_dataset_set_number(error, dataset, "temperature", hf_problem_temperature(problem)));
+    return hf_dataset_set_number(error, dataset, "ridge", hf_model_ridge(hf_problem_model(problem)));
+}
+
+/* What the events hold, event after event; each array is written at once. */
+static hf_status write_events(hf_error *error, hf_dataset *dataset, const hf_events *events) {
+    size_t count = hf_events_count(events), classes = hf_events_classes(events);
+    size_t tokens = hf_events_tokens_total(events), width = hf_events_width(events);
+    double *weight;
+    HF_TRY(hf_array_create(error, count * (2 + classes) + tokens * width, &weight));
+    double *length = weight + count, *label = length + count, *value = label + count * classes;
+    double *next = value;
+    for (size_t e = 0; e < count; e++) {
+        size_t values = hf_events_length(events, e) * width;
+        weight[e] = hf_events_weight(events, e);
+        length[e] = (double)hf_events_length(events, e);
+        memcpy(label + e * classes, hf_events_label(events, e), classes * sizeof *label);
+        memcpy(next, hf_events_tokens(events, e), values * sizeof *value);
+        next += values;
+    }
+    hf_status status = hf_dataset_put(error, dataset, "event_weight", 0, count, weight);
+    if (status == HF_OK)
+        status = hf_dataset_put(error, dataset, "token_count", 0, count, length);
+    if (status == HF_OK)
+        status = hf_dataset_put(error, dataset, "label", 0, count, label);
+    if (status == HF_OK)
+        status = hf_dataset_put(error, dataset, "token_value", 0, tokens, value);
+    hf_array_destroy(&weight);
+    return status;
+}
+
+static hf_status writer_begin(hf_error *error, const char *path, const char *case_text,
+                              hf_solution_writer *writer) {
+    const hf_problem *problem = writer->problem;
+    const hf_events *events = hf_problem_events(problem);
+    size_t width = hf_events_count(events) * hf_events_classes(events);
+    writer->logits_max = HF_CHUNK_MAX / width;
+    if (writer->logits_max > LOGIT_RECORDS)
+        writer->logits_max = LOGIT_RECORDS;
+    if (writer->logits_max < 1)
+        writer->logits_max = 1;
+    HF_TRY(hf_array_create(error, writer->logits_max, &writer->logit_times));
+    HF_TRY(hf_array_create(error, writer->logits_max * width, &writer->logits));
+    HF_TRY(hf_dataset_create(error, path, &writer->dataset));
+    HF_TRY(hf_provenance_write(error, writer->dataset, hf_problem_name(problem), hf_problem_title(problem),
+                               case_text));
+    HF_TRY(write_settings(error, writer->dataset, problem));
+    HF_TRY(define_all(error, writer->dataset, problem));
+    return write_events(error, writer->dataset, events);
+}
+
+hf_status hf_solution_writer_create(hf_error *error, const char *path, const hf_problem *problem,
+                                    const char *case_text, hf_solution_writer **out) {
+    *out = NULL;
+    hf_solution_writer *writer;
+    HF_TRY(hf_allocate(error, 1, sizeof *writer, (void **)&writer));
+    writer->problem = problem;
+    hf_status status = writer_begin(error, path, case_text, writer);
+    if (status != HF_OK)
+        hf_solution_writer_destroy(&writer);
+    *out = writer;
+    return status;
+}
+
+void hf_solution_writer_destroy(hf_solution_writer **writer) {
+    if (writer == NULL || *writer == NULL)
+        return;
+    hf_dataset_destroy(&(*writer)->dataset);
+    hf_array_destroy(&(*writer)->logit_times);
+    hf_array_destroy(&(*writer)->logits);
+    free(*writer);
+    *writer = NULL;
+}
+
+/* ---- records as they come ------------------------------------------------------------------------------ */
+
+static hf_status write_output(hf_error *error, void *self, const hf_record *record, const double *rho) {
+    hf_solution_writer *writer = self;
+    hf_dataset *dataset = writer->dataset;
+    size_t n = writer->outputs;
+    HF_TRY(hf_dataset_put(error, dataset, "time", n, 1, &record->time));
+    for (size_t i = 0; i < SERIES_COUNT; i++) {
+        double value;
+        memcpy(&value, (const char *)record + all_series[i].offset, sizeof value);
+        HF_TRY(hf_dataset_put(error, dataset, all_series[i].name, n, 1, &value));
+    }
+    HF_TRY(hf_dataset_put(error, dataset, "mean", n, 1, record->mean));
+    HF_TRY(hf_dataset_put(error, dataset, "covariance", n, 1, record->covariance));
+    HF_TRY(hf_dataset_put(error, dataset, "density", n, 1, rho));
+    writer->outputs++;
+    return HF_OK;
+}
+
+static hf_status flush_logits(hf_error *error, hf_solution_writer *writer) {
+    size_t first = writer->logits_written, count = writer->logits_waiting;
+    if (count == 0)
+        return HF_OK;
+    HF_TRY(hf_dataset_put(error, writer->dataset, "logit_time", first, count, writer->logit_times));
+    HF_TRY(hf_dataset_put(error, writer->dataset, "logits", first, count, writer->logits));
+    writer->logits_written += count;
+    writer->logits_waiting = 0;
+    return HF_OK;
+}
+
+/* Whole chunks go to the file, or each record would be compressed again and again. */
+static hf_status write_logits(hf_error *error, void *self, double time, const double *logits) {
+    hf_solution_writer *writer = self;
+    const hf_events *events = hf_problem_events(writer->problem);
+    size_t width = hf_events_count(events) * hf_events_classes(events);
+    size_t n = writer->logits_waiting++;
+    writer->logit_times[n] = time;
+    memcpy(writer->logits + n * width, logits, width * sizeof *logits);
+    return writer->logits_waiting < writer->logits_max ? HF_OK : flush_logits(error, writer);
+}
+
+hf_observer hf_solution_writer_observer(hf_solution_writer *writer) {
+    return (hf_observer){.self = writer, .output = write_output, .logits = write_logits};
+}
+
+hf_status hf_solution_writer_finish(hf_error *error, hf_solution_writer *writer,
+                                    const hf_statistics *statistics) {
+    hf_dataset *dataset = writer->dataset;
+    HF_TRY(flush_logits(error, writer));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "solver_steps", statistics->steps));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "solver_evaluations", statistics->evaluations));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "solver_error_failures", statistics->error_failures));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "solver_refused_states", statistics->refused_states));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "solver_linear_iterations", statistics->linear_iterations));
+    HF_TRY(hf_dataset_set_number(error, dataset, "solver_last_step", statistics->last_step));
+    HF_TRY(hf_dataset_set_number(error, dataset, "solver_seconds", statistics->seconds));
+    HF_TRY(hf_dataset_set_number(error, dataset, "solver_end_time", statistics->time));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "solver_stationary", statistics->stationary));
+    return hf_dataset_finish(error, dataset);
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# The command line: help, refusals with their exit codes, and what a run and its figures leave behind.
+# shellcheck source-path=SCRIPTDIR source=e2e.sh
+source "$(dirname "${BASH_SOURCE[0]}")/e2e.sh"
+
+# ---- help, version, list
+
+returns 0 --help
+for verb in list run verify figures; do
+  says "$verb"
+done
+for verb in list run verify figures; do
+  returns 0 "$verb" --help
+  says "headflow $verb"
+done
+returns 0 --version
+says '[0-9]+\.[0-9]+\.[0-9]+'
+returns 0 list
+for case in translate ridge retrieval qkv stable saddle contract specialise gibbs angle words; do
+  says "^ *$case\\b"
+done
+
+# ---- bad calls: exit 2, one line, nothing left behind
+
+returns 2
+returns 2 rnu translate
+complains '\brun\b'
+for verb in run verify figures; do
+  returns 2 "$verb"
+  returns 2 "$verb" --no-such-option
+  complains 'no-such-option'
+done
+returns 2 run translate -o
+returns 2 run translate --set
+returns 2 run retreival -o out
+complains 'retrieval'
+leaves_no out
+returns 2 run translate --set grid.cels=[64] -o out
+complains 'cells'
+leaves_no out
+returns 2 run translate --set 'grid.cells=[2.5]' -o out
+complains 'cells'
+leaves_no out
+
+printf 'name: bad\ntitle: A bad case\nheads: 7\n' >bad.yaml
+returns 2 run bad.yaml -o out
+complains 'bad\.yaml:[0-9]+'
+leaves_no out
+printf 'name: [unclosed\n' >broken.yaml
+returns 2 run broken.yaml -o out
+complains 'broken\.yaml:[0-9]+'
+leaves_no out
+: >empty.yaml
+returns 2 run empty.yaml -o out
+complains 'empty\.yaml'
+leaves_no out
+returns 2 run absent.yaml -o out
+leaves_no out
+
+# ---- input and output failures: exit 4
+
+: >file # a path below a regular file cannot be made, not even by root
+returns 4 run translate --quiet -o file/out
+complains '\bfile\b'
+head -c 4096 /dev/zero >garbage.nc
+returns 4 figures garbage.nc
+complains 'garbage\.nc'
+returns 4 figures absent.nc
+complains 'absent\.nc'
+
+# ---- a run and its summary: m + e^m = t + 1, risk = log(1 + e^-m)
+
+returns 0 run translate --json --quiet -o translate
+check 'the solution is there' test -s translate/solution.nc
+tail -n 1 .out >summary
+check 'the last line is JSON with the exact risk' "$python" - summary <<'END'
+import json, math, sys
+
+summary = json.load(open(sys.argv[1]))
+m = 1.0
+for _ in range(50):
+    m -= (m + math.exp(m) - 5) / (1 + math.exp(m))
+exact = math.log1p(math.exp(-m))
+print(summary, exact)
+assert abs(summary["risk"] - exact) < 1e-5
+END
+check '--quiet is quiet' test ! -s .err
+
+# ---- figures: each format, and a script that draws again by itself
+
+found() { [[ -n $(find "$1" -name "*.$2" -size +0) ]]; }
+returns 0 figures translate
+for format in svg pdf png gp dat; do
+  check "  and leaves .$format files" found translate "$format"
+done
+redraws() {
+  local script
+  for script in "$1"/*.gp; do
+    (cd "$1" && gnuplot "${script##*/}") || return
+    [[ -s ${script%.gp}.svg && -s ${script%.gp}.pdf && -s ${script%.gp}.png ]] || return
+  done
+}
+mkdir again
+find translate \( -name '*.gp' -o -name '*.dat' \) -exec cp {} again \;
+check 'the scripts draw again, elsewhere' redraws again
+
+finish
