@@ -58,6 +58,9 @@ const hf_attention_form *hf_model_form(const hf_model *model);
 size_t hf_model_attention_coordinates(const hf_model *model); /**< n_alpha */
 size_t hf_model_value_coordinates(const hf_model *model);     /**< n_v */
 double hf_model_ridge(const hf_model *model);                 /**< lambda */
+/** Whether the ridge acts on a coordinate: on all but angles, whose square is not a function on the circle.
+ */
+bool hf_model_ridged(const hf_model *model, size_t coordinate);
 
 /** Context vector c_e(alpha). @param[out] context shape (width). docs/theory.md (3) */
 void hf_model_context(const hf_model *model, size_t event, const double *alpha, double *context);

@@ -95,11 +95,18 @@ typedef struct hf_problem hf_problem;
 hf_status hf_problem_create(hf_error *error, const hf_problem_input *input, hf_problem **out);
 void hf_problem_destroy(hf_problem **problem);
 
-/** The same problem with other numbers of cells, flux or tolerances (for refinement studies). The events and
- * the model are shared with `problem`, which must outlive the copy.
- *  @param[in] cells  shape (D), or NULL to keep; flux NULL to keep; rtol, atol 0 to keep */
-hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const size_t *cells,
-                            const hf_flux *flux, double rtol, double atol, hf_problem **out);
+/** What hf_problem_refine changes; a zero keeps the problem's own value. */
+typedef struct hf_refine_options {
+    const size_t *cells; /**< shape (D) */
+    const hf_flux *flux;
+    double rtol, atol;
+    size_t outputs;
+} hf_refine_options;
+
+/** The same problem on another grid or with another scheme, always to its end: for refinement studies. The
+ * events and the model are shared with `problem`, which must outlive the copy. */
+hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const hf_refine_options *options,
+                            hf_problem **out);
 
 const char *hf_problem_name(const hf_problem *problem);
 const char *hf_problem_title(const hf_problem *problem);

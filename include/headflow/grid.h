@@ -43,6 +43,20 @@ void hf_grid_centers(const hf_grid *grid, size_t cell, double theta[]); /**< the
  *  @param[out] marginal  shape (cells of the axis): cell masses */
 void hf_grid_marginal(const hf_grid *grid, const double *rho, size_t axis, double *marginal);
 
+/** Mass, mean and covariance of a density: integrals against the piecewise constant density, so that a cell
+ * adds h^2/12 to the variance of its coordinate. A periodic coordinate is an angle: its mean is arg int e^{i
+ * phi} dmu and its deviation sin(phi - mean), at cell centres. docs/theory.md (17), (18).
+ *  @param[out] mean        shape (D)
+ *  @param[out] covariance  shape (D, D)
+ *  @return the mass */
+double hf_grid_moments(const hf_grid *grid, const double *rho, double *mean, double *covariance);
+
+/** The same for weighted points.
+ *  @param[in] theta  shape (count, D)
+ *  @param[in] mass   shape (count) */
+double hf_points_moments(const hf_grid *grid, size_t count, const double *theta, const double *mass,
+                         double *mean, double *covariance);
+
 #ifdef __cplusplus
 }
 #endif

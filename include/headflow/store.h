@@ -6,7 +6,7 @@
 #ifndef HEADFLOW_STORE_H
 #define HEADFLOW_STORE_H
 
-#include <headflow/flow.h>
+#include <headflow/theory.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -70,35 +70,7 @@ hf_status hf_solution_logits(hf_error *error, const hf_solution *solution, size_
 
 /* ---- verify.nc ----------------------------------------------------------------------------------------- */
 
-/** Errors of what a solution is read for, at the end time. */
-typedef struct hf_errors {
-    double risk;       /**< |R - R_reference| */
-    double mean;       /**< Euclidean norm of the difference of the means */
-    double covariance; /**< Frobenius norm of the difference of the covariances */
-    double w1;         /**< largest W1 distance of the marginals */
-} hf_errors;
-
-enum { HF_REFINEMENT_MAX = 16, HF_TITLE_MAX = 256 };
-
-/** One grid of a refinement study. */
-typedef struct hf_refinement_row {
-    size_t cells[HF_DIM_MAX];
-    double spacing; /**< largest cell width relative to its box */
-    hf_errors error;
-} hf_refinement_row;
-
-/** A refinement study: one problem on finer and finer grids against the flow map. */
-typedef struct hf_refinement {
-    char name[HF_TITLE_MAX], title[HF_TITLE_MAX];
-    char flux[HF_NAME_MAX];
-    int expected_order;
-    size_t dim;
-    char coordinate[HF_DIM_MAX][HF_NAME_MAX];
-    size_t count;
-    hf_refinement_row row[HF_REFINEMENT_MAX]; /**< from coarse to fine */
-    hf_errors reference;                      /**< error estimates of the reference itself */
-} hf_refinement;
-
+/** A refinement study as a file; of its columns the errors at the end time are kept. */
 hf_status hf_refinement_write(hf_error *error, const char *path, const hf_refinement *refinement);
 hf_status hf_refinement_read(hf_error *error, const char *path, hf_refinement *out);
 

@@ -17,9 +17,6 @@ struct hf_model {
 /* Context vector from features instead of coordinates. */
 void hf_model_context_features(const hf_model *model, size_t event, const double *phi, double *context);
 
-/* Whether the ridge acts on a coordinate: on all but angles, whose square is not a function on the circle. */
-bool hf_model_ridged(const hf_model *model, size_t coordinate);
-
 /* Potential, gradient and Hessian at theta from the coefficients at its alpha (as hf_model_coefficients gives
  * them): affine in v plus ridge. gradient needs dg, hessian needs d2g; both may be NULL. */
 double hf_model_assemble(const hf_model *model, const double *theta, const double *g, const double *dg,

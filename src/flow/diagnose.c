@@ -14,42 +14,23 @@ enum { TERMS_MAX = 1 + HF_VALUE_MAX, STARTS = 4, SIMPLEX_STEPS = 400 };
 /* Tail of a marginal that the hull of the mass leaves out at each end. */
 static const double hull_tail = 1e-9;
 
-/* ---- moments of the density
- * -------------------------------------------------------------------------------- */
+/* ---- minimum and mass at the walls -----------------------------------------------------------------------
+ */
 
-static void moments(const hf_grid *grid, const double *rho, hf_record *record) {
-    size_t dim = hf_grid_dim(grid);
-    double mass = 0, minimum = rho[0], wall = 0, first[HF_DIM_MAX] = {0};
-    double second[HF_DIM_MAX][HF_DIM_MAX] = {{0}};
+static void extremes(const hf_grid *grid, const double *rho, hf_record *record) {
+    double minimum = rho[0], wall = 0;
     for (size_t i = 0; i < hf_grid_cells(grid); i++) {
-        double theta[HF_DIM_MAX], cell = rho[i] * hf_grid_volume(grid);
         bool at_wall = false;
-        for (size_t d = 0; d < dim; d++) {
+        for (size_t d = 0; d < hf_grid_dim(grid); d++) {
             const hf_axis *axis = hf_grid_axis(grid, d);
             size_t index = i / hf_grid_stride(grid, d) % axis->cells;
-            theta[d] = hf_grid_center(grid, d, index);
             at_wall = at_wall || (!axis->periodic && (index == 0 || index + 1 == axis->cells));
         }
-        mass += cell;
         minimum = fmin(minimum, rho[i]);
-        wall += at_wall ? cell : 0;
-        for (size_t d = 0; d < dim; d++) {
-            first[d] += cell * theta[d];
-            for (size_t b = 0; b <= d; b++)
-                second[d][b] += cell * theta[d] * theta[b];
-        }
+        wall += at_wall ? rho[i] : 0;
     }
-    record->mass = mass;
     record->minimum = minimum;
-    record->wall_mass = wall;
-    for (size_t d = 0; d < dim; d++)
-        record->mean[d] = first[d] / mass;
-    for (size_t d = 0; d < dim; d++)
-        for (size_t b = 0; b <= d; b++) {
-            double h = hf_grid_spacing(grid, d), cell_variance = d == b ? h * h / 12 : 0;
-            double covariance = second[d][b] / mass - record->mean[d] * record->mean[b] + cell_variance;
-            record->covariance[d * dim + b] = record->covariance[b * dim + d] = covariance;
-        }
+    record->wall_mass = wall * hf_grid_volume(grid);
 }
 
 /* ---- the minimum of the potential over the box
@@ -295,14 +276,16 @@ static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const doubl
 
 hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf_record *record) {
     double temperature = hf_problem_temperature(flow->problem);
-    moments(hf_problem_grid(flow->problem), rho, record);
+    const hf_grid *grid = hf_problem_grid(flow->problem);
+    record->mass = hf_grid_moments(grid, rho, record->mean, record->covariance);
+    extremes(grid, rho, record);
     record->risk = hf_flow_risk(flow, rho, NULL);
     record->free_energy = record->risk;
     if (temperature > 0)
         record->free_energy += temperature * hf_flow_entropy(flow, rho);
     record->sigma2 = head_variance(flow, rho);
     double *rate;
-    HF_TRY(hf_array_create(error, hf_grid_cells(hf_problem_grid(flow->problem)), &rate));
+    HF_TRY(hf_array_create(error, hf_grid_cells(grid), &rate));
     hf_flow_rate(flow, rho, rate,
                  &record->dissipation); /* leaves residuals and potential of rho in the flow */
     hf_array_destroy(&rate);

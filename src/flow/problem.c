@@ -184,22 +184,23 @@ hf_status hf_problem_create(hf_error *error, const hf_problem_input *input, hf_p
 }
 
 static hf_status fill_refined(hf_error *error, hf_problem *copy, const hf_problem *problem,
-                              const size_t *cells, const hf_flux *flux) {
+                              const hf_refine_options *options) {
     hf_axis axes[HF_DIM_MAX];
     size_t dim = hf_grid_dim(problem->grid);
     for (size_t d = 0; d < dim; d++) {
         axes[d] = *hf_grid_axis(problem->grid, d);
-        if (cells != NULL)
-            axes[d].cells = cells[d];
+        if (options->cells != NULL)
+            axes[d].cells = options->cells[d];
     }
     HF_TRY(hf_string_copy(error, problem->name, &copy->name));
     HF_TRY(hf_string_copy(error, problem->title, &copy->title));
     HF_TRY(copy_components(error, copy, problem->components, problem->component_count));
-    return settle(error, copy, dim, axes, flux != NULL ? flux : problem->flux, problem->limiter);
+    return settle(error, copy, dim, axes, options->flux != NULL ? options->flux : problem->flux,
+                  problem->limiter);
 }
 
-hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const size_t *cells,
-                            const hf_flux *flux, double rtol, double atol, hf_problem **out) {
+hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const hf_refine_options *options,
+                            hf_problem **out) {
     *out = NULL;
     hf_problem *copy;
     HF_TRY(hf_allocate(error, 1, sizeof *copy, (void **)&copy));
@@ -208,9 +209,11 @@ hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const si
     copy->name = copy->title = NULL;
     copy->grid = NULL;
     copy->components = NULL;
-    copy->rtol = rtol > 0 ? rtol : problem->rtol;
-    copy->atol = atol > 0 ? atol : problem->atol;
-    hf_status status = fill_refined(error, copy, problem, cells, flux);
+    copy->rtol = options->rtol > 0 ? options->rtol : problem->rtol;
+    copy->atol = options->atol > 0 ? options->atol : problem->atol;
+    copy->outputs = options->outputs > 0 ? options->outputs : problem->outputs;
+    copy->stop = 0;
+    hf_status status = fill_refined(error, copy, problem, options);
     if (status != HF_OK) {
         hf_problem_destroy(&copy);
         return status;

@@ -68,8 +68,8 @@ static hf_status read_sections(hf_error *error, const char *path, const hf_yaml 
     return hf_case_read_events(error, c);
 }
 
-/** The problem of a tree. All values are fine one by one after the sections are read; what hf_problem_create
- * can still refuse is their size together, which the grid decides. */
+/** The problem of a tree. Once the sections are read, all values are fine one by one; what hf_problem_create
+ *  can still refuse is their size together, which the grid decides. */
 static hf_status build(hf_error *error, const char *path, const hf_yaml *root, hf_problem **problem) {
     hf_case c = {0};
     hf_status status = read_sections(error, path, root, &c);

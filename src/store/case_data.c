@@ -36,8 +36,7 @@ static hf_status read_event(hf_error *error, const hf_yaml *node, event_item *ev
     return hf_schema_read(error, node, sizeof event_keys / sizeof *event_keys, event_keys, event);
 }
 
-/* ---- the source -----------------------------------------------------------------------------------------
- */
+/* ---- the source -------------------------------------------------------------------------------------- */
 
 static hf_status check_width(hf_error *error, const hf_yaml *node, size_t width) {
     if (width > HF_CASE_WIDTH_MAX)
@@ -105,8 +104,7 @@ static hf_status check_options(hf_error *error, const hf_yaml *data, const hf_ca
     }
     if (c->generator && (used & HF_GENERATOR_FILE) && !c->file_node)
         return hf_yaml_raise(error, HF_ERR_INPUT, data,
-                             "the key `file` is missing; expected the file that the "
-                             "generator %s reads",
+                             "the key `file` is missing; expected the file that the generator %s reads",
                              c->generator->name);
     return HF_OK;
 }
@@ -133,6 +131,7 @@ hf_status hf_case_read_source(hf_error *error, const hf_yaml *data, const char *
                              sources ? "several sources of data" : "no source of data");
     c->events = section.events;
     c->file_node = section.file;
+    c->source_node = section.generator ? section.generator : section.file;
     if (section.generator)
         HF_TRY(find_generator(error, section.generator, c));
     HF_TRY(check_options(error, data, c));
@@ -143,14 +142,12 @@ hf_status hf_case_read_source(hf_error *error, const hf_yaml *data, const char *
         return read_inline_source(error, c);
     if (!c->generator)
         return read_csv_source(error, heads, c);
-    c->file_node = section.file ? section.file : section.generator;
     c->width = c->generator->width;
     c->classes = c->generator->classes;
     return HF_OK;
 }
 
-/* ---- the events -----------------------------------------------------------------------------------------
- */
+/* ---- the events -------------------------------------------------------------------------------------- */
 
 static hf_status add_event(hf_error *error, const hf_yaml *node, const event_item *event, double *tokens,
                            hf_case *c) {
@@ -189,10 +186,13 @@ hf_status hf_case_read_events(hf_error *error, hf_case *c) {
     if (c->events)
         return add_inline_events(error, c);
     hf_error inner = {0};
-    if ((c->generator ? c->generator->add(&inner, &c->options, c->input.events)
-                      : hf_events_read_csv(&inner, c->file, c->input.events)) != HF_OK)
-        return hf_yaml_raise(error, inner.status, c->file_node, "%s", inner.message);
+    hf_status status = c->generator ? c->generator->add(&inner, &c->options, c->input.events)
+                                    : hf_events_read_csv(&inner, c->file, c->input.events);
+    if (status != HF_OK)
+        return hf_yaml_raise(error, status,
+                             status == HF_ERR_IO && c->file_node ? c->file_node : c->source_node, "%s",
+                             inner.message);
     if (hf_events_count(c->input.events) == 0)
-        return hf_yaml_raise(error, HF_ERR_INPUT, c->file_node, "no events in it; expected at least one");
+        return hf_yaml_raise(error, HF_ERR_INPUT, c->source_node, "no events in it; expected at least one");
     return HF_OK;
 }

@@ -1,6 +1,6 @@
 /** @file case_find.c
- *  Where named cases are: the user's folder, the working folder, the folders near the program (so that a
- * build runs in place), the installed ones. */
+ *  Where named cases are: the user's folder, the working folder, the folders near the program, so that a
+ *  build runs in place, and the installed ones. */
 #include <headflow/case.h>
 
 #include "store/path.h"

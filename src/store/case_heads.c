@@ -48,11 +48,10 @@ static hf_status read_coordinate(hf_error *error, const hf_yaml *node, hf_case *
         letters =
             letters && (unsigned char)*letter < 128 && (isalnum((unsigned char)*letter) || *letter == '_');
     if (!letters)
-        return hf_yaml_raise(
-            error, HF_ERR_INPUT, node,
-            "`%.40s` is no name of a coordinate; expected a letter, then letters, digits or _, "
-            "at most %d in all",
-            name, HF_NAME_MAX - 1);
+        return hf_yaml_raise(error, HF_ERR_INPUT, node,
+                             "`%.40s` is no name of a coordinate; expected a letter, then letters, digits or "
+                             "_, at most %d in all",
+                             name, HF_NAME_MAX - 1);
     for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++)
         if (strcmp(name, reserved[k]) == 0)
             return hf_yaml_raise(error, HF_ERR_INPUT, node,
@@ -68,11 +67,12 @@ static hf_status read_coordinate(hf_error *error, const hf_yaml *node, hf_case *
 /** The names of a part's coordinates, at most `most`. */
 static hf_status read_coordinates(hf_error *error, const hf_yaml *node, size_t most, size_t *count,
                                   hf_case *c) {
+    char found[64];
     if (node->kind != HF_YAML_SEQUENCE || node->count > most || node->count + c->input.dim > HF_DIM_MAX)
-        return hf_yaml_raise(error, HF_ERR_INPUT, node,
-                             "expected a list of at most %zu names, %d with those of "
-                             "the other part",
-                             most, HF_DIM_MAX);
+        return hf_yaml_raise(
+            error, HF_ERR_INPUT, node,
+            "found %s; expected a list of at most %zu names, %d with those of the other part",
+            hf_yaml_describe(node, sizeof found, found), most, HF_DIM_MAX);
     for (size_t k = 0; k < node->count; k++)
         HF_TRY(read_coordinate(error, node->item[k], c));
     *count = node->count;
@@ -143,8 +143,7 @@ hf_status hf_case_read_heads(hf_error *error, const hf_yaml *node, hf_case *c) {
     return read_matrices(error, &attention, &value, c);
 }
 
-/* ---- the axes -------------------------------------------------------------------------------------------
- */
+/* ---- the axes ---------------------------------------------------------------------------------------- */
 
 typedef struct grid_section {
     const hf_yaml *lower, *upper, *cells, *periodic;

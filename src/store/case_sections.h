@@ -1,8 +1,7 @@
 /** @file case_sections.h
  *  What the readers of a case's sections share: the case on its way from a tree to a problem. Sections are
- * read in the order below, each relying on those before it; large data comes last, after all that is cheap to
- * check.
- */
+ *  read in the order below, each relying on those before it; large data comes last, after all that is cheap
+ *  to check. */
 #ifndef HEADFLOW_STORE_CASE_SECTIONS_H
 #define HEADFLOW_STORE_CASE_SECTIONS_H
 
@@ -20,8 +19,8 @@ typedef struct hf_case {
     const hf_yaml *events;         /**< of data.events, or NULL */
     const hf_generator *generator; /**< of data.generator, or NULL */
     hf_generator_options options;
-    char *file;               /**< of data.file, relative to the case file's folder, or NULL */
-    const hf_yaml *file_node; /**< what to blame when a generator or a file fails */
+    char *file;                             /**< of data.file, relative to the case file's folder, or NULL */
+    const hf_yaml *file_node, *source_node; /**< what to blame: for data.file, or NULL; for anything else */
 } hf_case;
 
 /** data: the source of the events, its width and classes.

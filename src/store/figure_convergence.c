@@ -5,11 +5,12 @@
 
 #include <math.h>
 
-static const double WIDTH = 85, HEIGHT = 80; /* [mm] */
+static const double WIDTH = 85, HEIGHT = 85; /* [mm] */
 
-enum { QUANTITIES = 4 };
-static const char *const titles[QUANTITIES] = {"risk", "mean", "covariance", "{/:Italic W}_1"};
-static const int point_types[QUANTITIES] = {7, 5, 9, 13};
+enum { QUANTITIES = 5 };
+static const char *const titles[QUANTITIES] = {"risk", "mean", "covariance", "dissipation",
+                                               HF_ITALIC("W") "_1"};
+static const int point_types[QUANTITIES] = {7, 5, 9, 11, 13};
 
 static bool applies(const hf_figure_source *source) {
     return source->refinement != NULL;
@@ -19,13 +20,15 @@ static void unpack(const hf_errors *errors, double *values) {
     values[0] = errors->risk;
     values[1] = errors->mean;
     values[2] = errors->covariance;
-    values[3] = errors->w1;
+    values[3] = errors->dissipation;
+    values[4] = errors->w1;
 }
 
 static void write_rows(const hf_refinement *refinement, const double *reference, FILE *data) {
-    fprintf(data, "# reference: %.6g %.6g %.6g %.6g\n", reference[0], reference[1], reference[2],
-            reference[3]);
-    fprintf(data, "# h/box  risk  mean  covariance  W1\n");
+    fprintf(data, "# h/box  risk  mean  covariance  dissipation  W1\n# reference:");
+    for (size_t i = 0; i < QUANTITIES; i++)
+        fprintf(data, " %.6g", reference[i]);
+    fputc('\n', data);
     for (size_t n = 0; n < refinement->count; n++) {
         double values[QUANTITIES];
         unpack(&refinement->row[n].error, values);
@@ -36,46 +39,50 @@ static void write_rows(const hf_refinement *refinement, const double *reference,
     }
 }
 
-/* All that is drawn, for the range of the axis: errors on all grids and the reference's. */
-static hf_decades range(const hf_refinement *refinement) {
-    double values[(HF_REFINEMENT_MAX + 1) * QUANTITIES];
-    for (size_t n = 0; n < refinement->count; n++)
-        unpack(&refinement->row[n].error, values + n * QUANTITIES);
-    unpack(&refinement->reference, values + refinement->count * QUANTITIES);
-    return hf_gnuplot_decades((refinement->count + 1) * QUANTITIES, values);
+/* Errors on all grids and the reference's own: what the axis must hold, with room for the slope above them.
+ */
+static void write_range(const hf_refinement *refinement, double highest, FILE *script) {
+    double values[(HF_REFINEMENT_MAX + 1) * QUANTITIES + 1];
+    size_t count = 0;
+    for (size_t n = 0; n < refinement->count; n++, count += QUANTITIES)
+        unpack(&refinement->row[n].error, values + count);
+    unpack(&refinement->reference, values + count);
+    count += QUANTITIES;
+    values[count++] = highest;
+    hf_gnuplot_log_axis(script, count, values);
 }
 
 static void write_axes(const hf_refinement *refinement, FILE *script) {
-    double widest = refinement->row[0].spacing, finest = refinement->row[refinement->count - 1].spacing;
-    hf_decades decades = range(refinement);
+    const hf_refinement_row *row = refinement->row;
     fprintf(script, "set title ");
     hf_gnuplot_title(script, refinement->title, refinement->name, WIDTH);
     fprintf(script,
-            "\nset logscale xy\nset format y '10^{%%T}'\n"
-            "set xrange [%.9g:%.9g]\nset yrange [%g:%g]\n"
-            "set xlabel 'cell width\u00a0{/:Italic h} / box'\nset ylabel 'error'\n"
-            "set key outside right center\n",
-            finest / 1.4, widest * 1.4, decades.lower, 10 * decades.upper);
-    fprintf(script, "set xtics (");
+            "\nset tmargin at screen 0.92\nset bmargin at screen 0.38\nset lmargin at screen 0.18\nset "
+            "rmargin at screen 0.97\n"
+            "set logscale x\nset xrange [%.9g:%.9g]\n"
+            "set xlabel 'cell width " HF_ITALIC(
+                "h") " / box'\nset label 2 'error' at screen 0.035, graph 0.5 center rotate\n"
+                     "set key at screen 0.575, screen 0.13 center horizontal maxcols 2 samplen 1.5\n"
+                     "set xtics (",
+            row[refinement->count - 1].spacing / 1.4, row[0].spacing * 1.4);
     for (size_t n = 0; n < refinement->count; n++)
-        fprintf(script, "%s'1/%.4g' %.9g", n == 0 ? "" : ", ", 1 / refinement->row[n].spacing,
-                refinement->row[n].spacing);
+        fprintf(script, "%s'1/%.4g' %.9g", n == 0 ? "" : ", ", 1 / row[n].spacing, row[n].spacing);
     fprintf(script, ")\n");
 }
 
-static void write_plots(const hf_refinement *refinement, const double *reference, FILE *script) {
-    double first[QUANTITIES], highest = 0, widest = refinement->row[0].spacing;
-    unpack(&refinement->row[0].error, first);
-    for (size_t i = 0; i < QUANTITIES; i++)
-        highest = fmax(highest, first[i]);
+/* slope: the value of the line of expected order at the coarsest grid */
+static void write_plots(const hf_refinement *refinement, const double *reference, double slope,
+                        FILE *script) {
+    int order = refinement->expected_order;
     fprintf(script,
-            "plot %.6g*(x/%.9g)**%d with lines linewidth 1 linecolor rgb '#808080' title '{/:Italic h}^{%d}'",
-            3 * highest, widest, refinement->expected_order, refinement->expected_order);
+            "plot %.6g*(x/%.9g)**%d with lines linewidth 1 linecolor rgb '#808080' title '∝ " HF_ITALIC(
+                "h") "^{%d}'",
+            slope, refinement->row[0].spacing, order, order);
+    fprintf(script, ", NaN with lines linewidth 1 linecolor rgb '#808080' dashtype '-' title 'reference'");
     for (int i = 0; i < QUANTITIES; i++) {
         fprintf(script,
-                ", \\\n 'convergence.dat' using 1:%d with linespoints linetype %d pointtype %d pointsize 0.6 "
-                "title "
-                "'%s'",
+                ", \\\n 'convergence.dat' using 1:%d with linespoints linetype %d pointtype %d pointsize 0.5 "
+                "title '%s'",
                 i + 2, i + 1, point_types[i], titles[i]);
         if (reference[i] > 0)
             fprintf(script, ", \\\n %.6g with lines linetype %d linewidth 1 dashtype '-'", reference[i],
@@ -87,11 +94,16 @@ static void write_plots(const hf_refinement *refinement, const double *reference
 static hf_status convergence_write(hf_error *error, const hf_figure_source *source, FILE *data,
                                    FILE *script) {
     (void)error;
-    double reference[QUANTITIES];
-    unpack(&source->refinement->reference, reference);
-    write_rows(source->refinement, reference, data);
-    write_axes(source->refinement, script);
-    write_plots(source->refinement, reference, script);
+    const hf_refinement *refinement = source->refinement;
+    double reference[QUANTITIES], coarsest[QUANTITIES], slope = 0;
+    unpack(&refinement->reference, reference);
+    unpack(&refinement->row[0].error, coarsest);
+    for (size_t i = 0; i < QUANTITIES; i++)
+        slope = fmax(slope, 3 * coarsest[i]);
+    write_rows(refinement, reference, data);
+    write_axes(refinement, script);
+    write_range(refinement, slope, script);
+    write_plots(refinement, reference, slope, script);
     return HF_OK;
 }
 

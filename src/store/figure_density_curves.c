@@ -35,15 +35,18 @@ static void write_script(const hf_solution *solution, const double *times, const
     fprintf(script, "set title ");
     hf_gnuplot_title(script, hf_solution_title(solution), hf_solution_name(solution), WIDTH);
     fprintf(script,
-            "\nset xlabel '%s'\nset ylabel 'density\u00a0{/:Italic ρ}'\n"
-            "set xrange [%.9g:%.9g]\nset yrange [*<0:*]\n"
-            "set cbrange [0:1]\nunset colorbox\n"
-            "plot",
+            "\nset xlabel '%s'\nset ylabel 'density " HF_ITALIC(
+                "ρ") "'\n"
+                     "set xrange [%.9g:%.9g]\nset yrange [*<0:*]\n"
+                     "set cbrange [0:1]\nunset colorbox\n"
+                     "set tmargin at screen 0.9\nset lmargin at screen 0.17\nset rmargin at screen 0.74\n"
+                     "set key outside right center samplen 1\n"
+                     "plot",
             label, axis->lower, axis->upper);
     for (size_t k = 0; k < CURVES; k++)
         fprintf(script,
-                "%s 'density.dat' using 1:%zu with lines linewidth 1.5 linecolor palette frac %.3g title "
-                "'{/:Italic t} = %.3g'",
+                "%s 'density.dat' using 1:%zu with lines linewidth 1.2 linecolor palette frac %.3g title "
+                "'" HF_ITALIC("t") " = %.3g'",
                 k == 0 ? "" : ", \\\n ", k + 2, 0.9 * (double)k / (CURVES - 1), times[shown[k]]);
     fputc('\n', script);
 }

@@ -12,10 +12,23 @@ enum { PANELS = 6, COLUMNS = 3 };
 
 static const double WIDTH = 170, HEIGHT = 105; /* [mm] */
 
-typedef struct panel {
+static const double SHOWN = 1e-3;  /* of the highest marginal: what counts as empty */
+static const double MARGIN = 0.08; /* around what is filled, of its width */
+
+/* A map: a time and a pair of coordinates. */
+typedef struct view {
     size_t output; /* index of its time */
     size_t x, y;   /* coordinates */
-} panel;
+} view;
+
+/* The whole figure: its maps and the part of each coordinate's axis that they show. */
+typedef struct figure_page {
+    const hf_solution *solution;
+    const hf_grid *grid;
+    const double *times;
+    view panels[PANELS];
+    double lower[HF_DIM_MAX], upper[HF_DIM_MAX];
+} figure_page;
 
 static bool applies(const hf_figure_source *source) {
     return source->solution != NULL && hf_grid_dim(hf_solution_grid(source->solution)) >= 2;
@@ -23,22 +36,54 @@ static bool applies(const hf_figure_source *source) {
 
 /* ---- what is shown ------------------------------------------------------------------------------------- */
 
-static void choose(size_t dim, size_t outputs, panel panels[PANELS]) {
+static void choose(size_t dim, size_t outputs, view panels[PANELS]) {
     static const size_t pairs3[COLUMNS][2] = {{0, 1}, {0, 2}, {1, 2}};
     static const size_t pairs4[PANELS][2] = {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}};
     for (size_t k = 0; k < PANELS; k++)
         if (dim == 2)
-            panels[k] = (panel){hf_figure_snapshot(k, PANELS, outputs), 0, 1};
+            panels[k] = (view){hf_figure_snapshot(k, PANELS, outputs), 0, 1};
         else if (dim == 3)
-            panels[k] =
-                (panel){k < COLUMNS ? 0 : outputs - 1, pairs3[k % COLUMNS][0], pairs3[k % COLUMNS][1]};
+            panels[k] = (view){k < COLUMNS ? 0 : outputs - 1, pairs3[k % COLUMNS][0], pairs3[k % COLUMNS][1]};
         else
-            panels[k] = (panel){outputs - 1, pairs4[k][0], pairs4[k][1]};
+            panels[k] = (view){outputs - 1, pairs4[k][0], pairs4[k][1]};
+}
+
+/* The part of each axis that the density fills at the times shown, with a margin; periodic axes whole.
+ * rho, marginal: shape (cells): workspace */
+static hf_status frame(hf_error *error, figure_page *page, double *rho, double *marginal) {
+    const hf_grid *grid = page->grid;
+    size_t dim = hf_grid_dim(grid), first[HF_DIM_MAX], last[HF_DIM_MAX] = {0};
+    for (size_t d = 0; d < dim; d++)
+        first[d] = hf_grid_axis(grid, d)->cells - 1;
+    for (size_t k = 0; k < PANELS; k++) {
+        HF_TRY(hf_solution_density(error, page->solution, page->panels[k].output, rho));
+        for (size_t d = 0; d < dim; d++) {
+            size_t cells = hf_grid_axis(grid, d)->cells;
+            double highest = 0;
+            hf_grid_marginal(grid, rho, d, marginal);
+            for (size_t i = 0; i < cells; i++)
+                highest = fmax(highest, marginal[i]);
+            for (size_t i = 0; i < cells; i++)
+                if (marginal[i] > SHOWN * highest) {
+                    first[d] = i < first[d] ? i : first[d];
+                    last[d] = i > last[d] ? i : last[d];
+                }
+        }
+    }
+    for (size_t d = 0; d < dim; d++) {
+        const hf_axis *axis = hf_grid_axis(grid, d);
+        double h = hf_grid_spacing(grid, d), margin = MARGIN * h * (double)(last[d] - first[d]);
+        bool whole = axis->periodic || first[d] > last[d];
+        page->lower[d] = whole ? axis->lower : fmax(axis->lower, axis->lower + h * (double)first[d] - margin);
+        page->upper[d] =
+            whole ? axis->upper : fmin(axis->upper, axis->lower + h * (double)(last[d] + 1) + margin);
+    }
+    return HF_OK;
 }
 
 /* Marginal density of a pair of coordinates.
  * rho: shape (cells); map: shape (cells of y, cells of x) */
-static void marginalise(const hf_grid *grid, const double *rho, const panel *panel, double *map) {
+static void marginalise(const hf_grid *grid, const double *rho, const view *panel, double *map) {
     size_t nx = hf_grid_axis(grid, panel->x)->cells, ny = hf_grid_axis(grid, panel->y)->cells;
     size_t sx = hf_grid_stride(grid, panel->x), sy = hf_grid_stride(grid, panel->y);
     double rest = hf_grid_volume(grid) / (hf_grid_spacing(grid, panel->x) * hf_grid_spacing(grid, panel->y));
@@ -49,7 +94,7 @@ static void marginalise(const hf_grid *grid, const double *rho, const panel *pan
 
 /* A block of a data file, as gnuplot's `nonuniform matrix`: the first row holds x, each other one y and
  * values. */
-static double write_map(const hf_grid *grid, const panel *panel, double time, const double *map, FILE *data) {
+static double write_map(const hf_grid *grid, const view *panel, double time, const double *map, FILE *data) {
     const hf_axis *x = hf_grid_axis(grid, panel->x), *y = hf_grid_axis(grid, panel->y);
     double highest = 0;
     fprintf(data, "# t = %.9g: density of %s (along a row) and %s (down a column)\n%zu", time, x->name,
@@ -73,41 +118,43 @@ static void script_begin(const hf_solution *solution, FILE *script) {
     fprintf(script, "set multiplot title ");
     hf_gnuplot_title(script, hf_solution_title(solution), hf_solution_name(solution), WIDTH);
     fprintf(script, "\nset cbrange [0:1]\n"
-                    "set cblabel '{/:Italic ρ} / max\u00a0{/:Italic ρ}'\n"
+                    "set cblabel 'density / maximum'\n"
                     "set cbtics ('0' 0, '0.01' 0.1, '0.1' sqrt(0.1), '0.25' 0.5, '0.5' sqrt(0.5), '1' 1)\n"
                     "set tics out\n"
                     "set title offset 0,-0.7\n");
 }
 
 /* Whether the two panels have the same axes, so that one set of labels does for both. */
-static bool same_axes(const panel *a, const panel *b) {
+static bool same_axes(const view *a, const view *b) {
     return a->x == b->x && a->y == b->y;
 }
 
 /* Panel k at its place; labels stand at the left and below, and not between panels of equal axes. */
-static void script_panel(const hf_grid *grid, const panel panels[PANELS], size_t k, double time,
-                         double highest, FILE *script) {
-    const panel *here = &panels[k];
-    const hf_axis *x = hf_grid_axis(grid, here->x), *y = hf_grid_axis(grid, here->y);
+static void script_panel(const figure_page *page, size_t k, double highest, FILE *script) {
+    const view *panels = page->panels;
+    const view *here = &panels[k];
     bool shared = same_axes(&panels[0], &panels[1]), stacked = same_axes(&panels[0], &panels[COLUMNS]);
-    double gap = shared ? 0.02 : 0.075, drop = stacked ? 0.08 : 0.15;
-    double width = (0.885 - 0.08 - 2 * gap) / COLUMNS, height = (0.89 - 0.11 - drop) / 2;
-    double left = 0.08 + (double)(k % COLUMNS) * (width + gap);
+    double gap = shared ? 0.03 : 0.09, drop = stacked ? 0.08 : 0.15;
+    double width = (0.885 - 0.085 - 2 * gap) / COLUMNS, height = (0.89 - 0.11 - drop) / 2;
+    double left = 0.085 + (double)(k % COLUMNS) * (width + gap);
     double bottom = k < COLUMNS ? 0.11 + height + drop : 0.11;
     char xlabel[HF_LABEL_MAX] = "", ylabel[HF_LABEL_MAX] = "";
     bool show_x = !stacked || k >= COLUMNS, show_y = !shared || k % COLUMNS == 0;
     if (show_x)
-        hf_gnuplot_label(x->name, xlabel);
+        hf_gnuplot_label(hf_grid_axis(page->grid, here->x)->name, xlabel);
     if (show_y)
-        hf_gnuplot_label(y->name, ylabel);
+        hf_gnuplot_label(hf_grid_axis(page->grid, here->y)->name, ylabel);
     fprintf(script,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\n"
             "set bmargin at screen %.4f\nset tmargin at screen %.4f\n"
             "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n"
-            "set xlabel '%s'\nset ylabel '%s'\nset format x '%s'\nset format y '%s'\n"
-            "set title '{/:Italic t} = %.3g,\u2002max %.3g'\n",
-            left, left + width, bottom, bottom + height, x->lower, x->upper, y->lower, y->upper, xlabel,
-            ylabel, show_x ? "%g" : "", show_y ? "%g" : "", time, highest);
+            "set label 1 '%s' at screen %.4f, graph 0.5 center rotate\nset label 2 '%s' at graph 0.5, screen "
+            "%.4f center\nset format x "
+            "'%s'\nset format y '%s'\n"
+            "set title '" HF_ITALIC("t") " = %.3g, max %.3g'\n",
+            left, left + width, bottom, bottom + height, page->lower[here->x], page->upper[here->x],
+            page->lower[here->y], page->upper[here->y], ylabel, left - 0.06, xlabel, bottom - 0.085,
+            show_x ? "%g" : "", show_y ? "%g" : "", page->times[here->output], highest);
     if (k + 1 < PANELS)
         fprintf(script, "unset colorbox\n");
     else
@@ -121,22 +168,21 @@ static void script_panel(const hf_grid *grid, const panel panels[PANELS], size_t
 
 /* ---- the figure ---------------------------------------------------------------------------------------- */
 
-/* rho: shape (cells), map: shape (cells): workspace */
+/* rho, map: shape (cells): workspace */
 static hf_status draw(hf_error *error, const hf_solution *solution, double *rho, double *map, FILE *data,
                       FILE *script) {
-    const hf_grid *grid = hf_solution_grid(solution);
-    size_t outputs, loaded = (size_t)-1;
-    const double *times = hf_solution_times(solution, &outputs);
-    panel panels[PANELS];
-    choose(hf_grid_dim(grid), outputs, panels);
+    figure_page page = {.solution = solution, .grid = hf_solution_grid(solution)};
+    size_t outputs;
+    page.times = hf_solution_times(solution, &outputs);
+    choose(hf_grid_dim(page.grid), outputs, page.panels);
+    HF_TRY(frame(error, &page, rho, map));
     script_begin(solution, script);
     for (size_t k = 0; k < PANELS; k++) {
-        if (panels[k].output != loaded)
-            HF_TRY(hf_solution_density(error, solution, panels[k].output, rho));
-        loaded = panels[k].output;
-        marginalise(grid, rho, &panels[k], map);
-        double highest = write_map(grid, &panels[k], times[loaded], map, data);
-        script_panel(grid, panels, k, times[loaded], highest, script);
+        const view *here = &page.panels[k];
+        HF_TRY(hf_solution_density(error, solution, here->output, rho));
+        marginalise(page.grid, rho, here, map);
+        double highest = write_map(page.grid, here, page.times[here->output], map, data);
+        script_panel(&page, k, highest, script);
     }
     fprintf(script, "unset multiplot\n");
     return HF_OK;

@@ -12,20 +12,20 @@ static bool applies(const hf_figure_source *source) {
 }
 
 /* What is shown: the upper and the lower panel over the same times. */
-typedef struct panels {
+typedef struct stack {
     size_t count;
     const double *time;    /* shape (count) */
     double *upper, *lower; /* shape (count) */
-} panels;
+} stack;
 
-static hf_status panels_create(hf_error *error, const hf_solution *solution, panels *out) {
+static hf_status panels_create(hf_error *error, const hf_solution *solution, stack *out) {
     out->time = hf_solution_times(solution, &out->count);
     HF_TRY(hf_array_create(error, 2 * out->count, &out->upper));
     out->lower = out->upper + out->count;
     return HF_OK;
 }
 
-static void panels_write(const panels *panels, const char *upper, const char *lower, FILE *data) {
+static void panels_write(const stack *panels, const char *upper, const char *lower, FILE *data) {
     fprintf(data, "# t  %s  %s\n", upper, lower);
     for (size_t i = 0; i < panels->count; i++)
         fprintf(data, "%.9g %.9g %.9g\n", panels->time[i], panels->upper[i], panels->lower[i]);
@@ -35,24 +35,22 @@ static void panels_write(const panels *panels, const char *upper, const char *lo
 static void script_begin(const hf_solution *solution, FILE *script) {
     size_t count;
     const double *time = hf_solution_times(solution, &count);
-    fprintf(script, "set multiplot layout 2,1 margins 0.2,0.96,0.12,0.92 spacing 0,0.05 title ");
+    fprintf(script, "set multiplot layout 2,1 margins 0.22,0.96,0.13,0.92 spacing 0,0.05 title ");
     hf_gnuplot_title(script, hf_solution_title(solution), hf_solution_name(solution), WIDTH);
-    fprintf(script, "\nset xrange [0:%.9g]\nset format x ''\nunset xlabel\n", time[count - 1]);
-}
-
-static void script_log_axis(FILE *script, size_t count, const double *values) {
-    hf_decades decades = hf_gnuplot_decades(count, values);
-    fprintf(script, "set logscale y\nset format y '10^{%%T}'\nset yrange [%g:%g]\n", decades.lower,
-            decades.upper);
+    fprintf(script,
+            "\nset xrange [0:%.9g]\nset format x ''\nunset label 2\n"
+            "set label 1 at screen 0.035, graph 0.5 center rotate\n",
+            time[count - 1]);
 }
 
 static void script_time_axis(FILE *script) {
-    fprintf(script, "set format x '%%g'\nset xlabel 'time\u00a0{/:Italic t}'\n");
+    fprintf(script,
+            "set format x '%%g'\nset label 2 'time " HF_ITALIC("t") "' at graph 0.5, screen 0.03 center\n");
 }
 
 /* ---- risk and gap -------------------------------------------------------------------------------------- */
 
-static hf_status risk_fill(hf_error *error, const hf_solution *solution, panels *panels, FILE *data,
+static hf_status risk_fill(hf_error *error, const hf_solution *solution, stack *panels, FILE *data,
                            FILE *script) {
     bool thermal = hf_solution_temperature(solution) > 0;
     const char *upper = thermal ? "free_energy" : "risk";
@@ -61,20 +59,20 @@ static hf_status risk_fill(hf_error *error, const hf_solution *solution, panels 
     panels_write(panels, upper, "gap", data);
     script_begin(solution, script);
     fprintf(script,
-            "set ylabel '%s [nat]'\n"
-            "unset logscale y\nset format y '%%g'\nset yrange [*:*]\n"
+            "set label 1 '%s [nat]'\n"
+            "unset logscale y\nset ytics autofreq\nset format y '%%g'\nset yrange [*:*]\n"
             "plot 'risk.dat' using 1:2 with lines linetype 1\n",
-            thermal ? "free energy\u00a0{/:Italic F}" : "risk\u00a0{/:Italic R}");
+            thermal ? "free energy " HF_ITALIC("F") : "risk " HF_ITALIC("R"));
     script_time_axis(script);
-    script_log_axis(script, panels->count, panels->lower);
-    fprintf(script, "set ylabel 'gap [nat]'\n"
+    hf_gnuplot_log_axis(script, panels->count, panels->lower);
+    fprintf(script, "set label 1 'gap [nat]'\n"
                     "plot 'risk.dat' using 1:3 with lines linetype 2\n"
                     "unset multiplot\n");
     return HF_OK;
 }
 
 static hf_status risk_write(hf_error *error, const hf_figure_source *source, FILE *data, FILE *script) {
-    panels panels;
+    stack panels;
     HF_TRY(panels_create(error, source->solution, &panels));
     hf_status status = risk_fill(error, source->solution, &panels, data, script);
     hf_array_destroy(&panels.upper);
@@ -94,30 +92,33 @@ static void balance(size_t first, size_t count, const double *dissipated, double
         energy[i] = i <= first ? NAN : fabs(start - energy[i] - dissipated[i]);
 }
 
-static hf_status energy_fill(hf_error *error, const hf_solution *solution, panels *panels, FILE *data,
+static hf_status energy_fill(hf_error *error, const hf_solution *solution, stack *panels, FILE *data,
                              FILE *script) {
-    size_t first = hf_solution_temperature(solution) > 0 && panels->count > 1 ? 1 : 0;
+    bool thermal = hf_solution_temperature(solution) > 0;
+    size_t first = thermal && panels->count > 1 ? 1 : 0;
     HF_TRY(hf_solution_series(error, solution, "dissipated", 1, panels->upper));
     HF_TRY(hf_solution_series(error, solution, "free_energy", 1, panels->lower));
     balance(first, panels->count, panels->upper, panels->lower);
     HF_TRY(hf_solution_series(error, solution, "dissipation", 1, panels->upper));
     panels_write(panels, "dissipation", "energy_balance", data);
     script_begin(solution, script);
-    script_log_axis(script, panels->count, panels->upper);
-    fprintf(script, "set ylabel 'dissipation\u00a0{/:Italic D} [nat]'\n"
-                    "plot 'energy.dat' using 1:2 with lines linetype 1\n");
-    script_time_axis(script);
-    script_log_axis(script, panels->count, panels->lower);
+    hf_gnuplot_log_axis(script, panels->count, panels->upper);
     fprintf(script,
-            "set ylabel '|{/:Italic F}(%s)\u00a0−\u00a0{/:Italic F}(t)\u00a0−\u00a0∫{/:Italic D}| [nat]'\n"
-            "plot 'energy.dat' using 1:3 with lines linetype 2\n"
-            "unset multiplot\n",
-            first == 0 ? "0" : "{/:Italic t}_0");
+            "set label 1 'dissipation " HF_ITALIC("D") " [nat]'\n"
+                                                       "plot 'energy.dat' using 1:2 with lines linetype 1\n");
+    script_time_axis(script);
+    hf_gnuplot_log_axis(script, panels->count, panels->lower);
+    fprintf(script,
+            "set label 1 '|" HF_ITALIC("%s") "(%s) − " HF_ITALIC("%s") "(" HF_ITALIC("t") ") − ∫" HF_ITALIC(
+                "D") "| [nat]'\n"
+                     "plot 'energy.dat' using 1:3 with lines linetype 2\n"
+                     "unset multiplot\n",
+            thermal ? "F" : "R", first == 0 ? "0" : HF_ITALIC("t") "_0", thermal ? "F" : "R");
     return HF_OK;
 }
 
 static hf_status energy_write(hf_error *error, const hf_figure_source *source, FILE *data, FILE *script) {
-    panels panels;
+    stack panels;
     HF_TRY(panels_create(error, source->solution, &panels));
     hf_status status = energy_fill(error, source->solution, &panels, data, script);
     hf_array_destroy(&panels.upper);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,11 +35,12 @@ void hf_gnuplot_begin(FILE *script, const char *name, double width, double heigh
         fprintf(script, "%s%d '%s'", i == 0 ? "" : ", ", i, viridis[i]);
     fprintf(script, ")\nset palette maxcolors 0\n");
     for (int i = 0; i < LINES_COUNT; i++)
-        fprintf(script, "set linetype %d linecolor rgb '%s' linewidth 1.5\n", i + 1, lines[i]);
+        fprintf(script, "set linetype %d linecolor rgb '%s' linewidth 1.2\n", i + 1, lines[i]);
     fprintf(script,
             "set border linewidth 0.6\n"
             "set tics nomirror scale 0.6\n"
             "set key noautotitle samplen 2\n"
+            "set title offset 0,-0.5\n"
             "do for [format in 'svg pdf png'] {\n"
             "if (format eq 'svg') {\n"
             "  set terminal svg standalone enhanced size %.0f,%.0f font 'DejaVu Sans,%.5g' linewidth 1.33 "
@@ -94,12 +96,34 @@ void hf_gnuplot_label(const char *name, char *label) {
     word[stem] = '\0';
     const char *index = name + stem + (name[stem] == '_');
     if (*index == '\0')
-        snprintf(label, HF_LABEL_MAX, "{/:Italic %s}", greek(word));
+        snprintf(label, HF_LABEL_MAX, HF_ITALIC("%s"), greek(word));
     else
-        snprintf(label, HF_LABEL_MAX, "{/:Italic %s}_{%s}", greek(word), index);
+        snprintf(label, HF_LABEL_MAX, HF_ITALIC("%s") "_{%s}", greek(word), index);
 }
 
-hf_decades hf_gnuplot_decades(size_t count, const double *values) {
+/* Ticks of a logarithmic axis: ..., 0.5, 1, 2, 5, 10, ...; number 0 is 1. */
+typedef struct tick {
+    int digit, decade;
+    double value;
+} tick;
+
+static tick tick_at(int n) {
+    static const int digits[3] = {1, 2, 5};
+    int decade = n >= 0 ? n / 3 : -((2 - n) / 3), digit = digits[n - 3 * decade];
+    return (tick){digit, decade, digit * pow(10, decade)};
+}
+
+static void write_tick(FILE *script, tick at) {
+    if (abs(at.decade) <= 3)
+        fprintf(script, "'%g' %g", at.value, at.value);
+    else if (at.digit == 1)
+        fprintf(script, "'10^{%d}' %g", at.decade, at.value);
+    else
+        fprintf(script, "'%d·10^{%d}' %g", at.digit, at.decade, at.value);
+}
+
+void hf_gnuplot_log_axis(FILE *script, size_t count, const double *values) {
+    enum { FEW = 6 }; /* ticks below which each is labelled: two decades */
     double lowest = DBL_MAX, highest = 0;
     for (size_t i = 0; i < count; i++)
         if (values[i] > 0 && isfinite(values[i])) {
@@ -107,11 +131,23 @@ hf_decades hf_gnuplot_decades(size_t count, const double *values) {
             highest = fmax(highest, values[i]);
         }
     if (highest == 0)
-        return (hf_decades){DBL_EPSILON, 1};
-    hf_decades decades = {pow(10, floor(log10(lowest))), pow(10, ceil(log10(highest)))};
-    if (decades.upper <= decades.lower)
-        decades.upper = 10 * decades.lower;
-    return decades;
+        lowest = highest = DBL_EPSILON;
+    int first = 3 * (int)floor(log10(lowest)), last;
+    while (tick_at(first + 1).value <= lowest)
+        first++;
+    for (last = first + 1; tick_at(last).value < highest; last++)
+        ;
+    fprintf(script, "set logscale y\nset yrange [%g:%g]\n", tick_at(first).value, tick_at(last).value);
+    if (last - first > FEW) {
+        fprintf(script, "set ytics autofreq\nset format y '10^{%%T}'\n");
+        return;
+    }
+    fprintf(script, "set ytics (");
+    for (int n = first; n <= last; n++) {
+        fputs(n == first ? "" : ", ", script);
+        write_tick(script, tick_at(n));
+    }
+    fprintf(script, ")\n");
 }
 
 /* ---- running ------------------------------------------------------------------------------------------- */

@@ -6,6 +6,10 @@
 
 #include <stdio.h>
 
+/* A symbol in a label, as part of a string literal. The word joiners around it keep the spaces beside it:
+ * some readers of SVG drop a space where the style changes. */
+#define HF_ITALIC(symbol) "\u2060{/:Italic " symbol "}\u2060"
+
 /* What comes before the plot commands: fonts, palette, line colours, and a loop over SVG, PDF and PNG that
  * hf_gnuplot_end closes. Line types 1 to 8 are the colours of Okabe and Ito, the palette is viridis.
  * Sizes in millimetres. */
@@ -26,11 +30,9 @@ void hf_gnuplot_label(const char *name, char *label);
  * its name where the title would not fit the width [mm]. */
 void hf_gnuplot_title(FILE *script, const char *title, const char *name, double width);
 
-/* Whole decades around the positive finite values; [lowest, 1] and at least one decade in any case.
+/* A logarithmic y axis around the positive finite values, with ticks at decades, or at 1, 2, 5 where there
+ * are few of them. It is there in any case: gnuplot fails on a logarithmic axis that it has no value for.
  * values: shape (count) */
-typedef struct hf_decades {
-    double lower, upper;
-} hf_decades;
-hf_decades hf_gnuplot_decades(size_t count, const double *values);
+void hf_gnuplot_log_axis(FILE *script, size_t count, const double *values);
 
 #endif

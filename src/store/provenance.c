@@ -2,6 +2,7 @@
 #include "store/provenance.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* "2026-01-31T12:00:00Z: written by headflow 0.1.0" */
@@ -25,6 +26,7 @@ hf_status hf_provenance_write(hf_error *error, hf_dataset *dataset, const char *
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "source", line));
     history(sizeof line, line);
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "history", line));
-    snprintf(line, sizeof line, "netcdf %s, compiler %s", hf_dataset_library(), __VERSION__);
+    const char *library = hf_dataset_library(); /* "4.9.0 of Aug  7 2022 ..." */
+    snprintf(line, sizeof line, "netcdf %.*s, compiler %s", (int)strcspn(library, " "), library, __VERSION__);
     return hf_dataset_set_text(error, dataset, NULL, "libraries", line);
 }

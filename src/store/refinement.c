@@ -18,9 +18,13 @@ static const struct {
      offsetof(hf_errors, mean)},
     {"covariance_error", "reference_covariance_error", "1", "error of the covariance, Frobenius norm",
      offsetof(hf_errors, covariance)},
+    {"dissipation_error", "reference_dissipation_error", "nat", "error of the dissipation",
+     offsetof(hf_errors, dissipation)},
     {"w1_error", "reference_w1_error", "1", "largest W1 distance of the marginals", offsetof(hf_errors, w1)},
 };
 enum { QUANTITY_COUNT = sizeof quantities / sizeof *quantities };
+
+static const char FLOW_MAP[] = "flow map", RICHARDSON[] = "Richardson extrapolation";
 
 static double get(const hf_errors *errors, size_t quantity) {
     double value;
@@ -36,6 +40,8 @@ static hf_status define(hf_error *error, hf_dataset *dataset, const hf_refinemen
     static const hf_variable variables[] = {
         {"cells", {"grid", "coordinate"}, "1", "cells of the axis", 0, true},
         {"spacing", {"grid"}, "1", "largest cell width relative to its box", 0, false},
+        {"steps", {"grid"}, "1", "steps of the time integration", 0, true},
+        {"seconds", {"grid"}, "s", "wall time of the integration", 0, false},
     };
     const char *names[HF_DIM_MAX];
     for (size_t d = 0; d < refinement->dim; d++)
@@ -53,6 +59,10 @@ static hf_status define(hf_error *error, hf_dataset *dataset, const hf_refinemen
             hf_dataset_set_number(error, dataset, quantities[i].reference, get(&refinement->reference, i)));
     }
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "flux", refinement->flux));
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "reference",
+                               refinement->kind == HF_REFERENCE_FLOW_MAP ? FLOW_MAP : RICHARDSON));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "reference_nodes", (long)refinement->nodes));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "passed", refinement->passed));
     return hf_dataset_set_integer(error, dataset, "expected_order", refinement->expected_order);
 }
 
@@ -63,6 +73,8 @@ static hf_status write_row(hf_error *error, hf_dataset *dataset, const hf_refine
         cells[d] = (double)row->cells[d];
     HF_TRY(hf_dataset_put(error, dataset, "cells", n, 1, cells));
     HF_TRY(hf_dataset_put(error, dataset, "spacing", n, 1, &row->spacing));
+    HF_TRY(hf_dataset_put(error, dataset, "steps", n, 1, &(double){(double)row->steps}));
+    HF_TRY(hf_dataset_put(error, dataset, "seconds", n, 1, &row->seconds));
     for (size_t i = 0; i < QUANTITY_COUNT; i++)
         HF_TRY(hf_dataset_put(error, dataset, quantities[i].variable, n, 1, &(double){get(&row->error, i)}));
     return HF_OK;
@@ -96,18 +108,22 @@ static hf_status read_text(hf_error *error, const hf_dataset *dataset, const cha
 
 static hf_status read_row(hf_error *error, const hf_dataset *dataset, hf_refinement *refinement, size_t n) {
     hf_refinement_row *row = &refinement->row[n];
-    double cells[HF_DIM_MAX];
+    double cells[HF_DIM_MAX], steps;
     HF_TRY(hf_dataset_get(error, dataset, "cells", n, 1, refinement->dim, cells));
     for (size_t d = 0; d < refinement->dim; d++)
         row->cells[d] = (size_t)cells[d];
     HF_TRY(hf_dataset_get(error, dataset, "spacing", n, 1, 1, &row->spacing));
+    HF_TRY(hf_dataset_get(error, dataset, "steps", n, 1, 1, &steps));
+    HF_TRY(hf_dataset_get(error, dataset, "seconds", n, 1, 1, &row->seconds));
+    row->steps = (long)steps;
     for (size_t i = 0; i < QUANTITY_COUNT; i++)
         HF_TRY(hf_dataset_get(error, dataset, quantities[i].variable, n, 1, 1, place(&row->error, i)));
     return HF_OK;
 }
 
 static hf_status read_all(hf_error *error, const hf_dataset *dataset, hf_refinement *out) {
-    double order;
+    double order, nodes, passed;
+    char kind[sizeof RICHARDSON];
     HF_TRY(hf_dataset_length(error, dataset, "coordinate", &out->dim));
     HF_TRY(hf_dataset_length(error, dataset, "grid", &out->count));
     if (out->dim < 1 || out->dim > HF_DIM_MAX || out->count < 1 || out->count > HF_REFINEMENT_MAX)
@@ -118,7 +134,13 @@ static hf_status read_all(hf_error *error, const hf_dataset *dataset, hf_refinem
     HF_TRY(read_text(error, dataset, "title", sizeof out->title, out->title));
     HF_TRY(read_text(error, dataset, "flux", sizeof out->flux, out->flux));
     HF_TRY(hf_dataset_get_number(error, dataset, "expected_order", &order));
+    HF_TRY(read_text(error, dataset, "reference", sizeof kind, kind));
+    HF_TRY(hf_dataset_get_number(error, dataset, "reference_nodes", &nodes));
+    HF_TRY(hf_dataset_get_number(error, dataset, "passed", &passed));
     out->expected_order = (int)order;
+    out->kind = strcmp(kind, FLOW_MAP) == 0 ? HF_REFERENCE_FLOW_MAP : HF_REFERENCE_RICHARDSON;
+    out->nodes = (size_t)nodes;
+    out->passed = passed != 0;
     for (size_t i = 0; i < QUANTITY_COUNT; i++)
         HF_TRY(hf_dataset_get_number(error, dataset, quantities[i].reference, place(&out->reference, i)));
     for (size_t n = 0; n < out->count; n++)

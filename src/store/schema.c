@@ -145,7 +145,7 @@ hf_status hf_schema_choice(hf_error *error, const hf_yaml *node, const char *wha
 
 hf_status hf_schema_read(hf_error *error, const hf_yaml *node, size_t count, const hf_schema_key keys[],
                          void *target) {
-    const char *names[NAMES_MAX];
+    const char *names[NAMES_MAX] = {NULL};
     char all[256], expected[HF_MESSAGE_MAX / 2];
     for (size_t k = 0; k < count; k++)
         names[k] = keys[k].name;

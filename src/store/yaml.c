@@ -79,11 +79,12 @@ static hf_status refuse_syntax(hf_error *error, const builder *b) {
         }
     }
     hf_yaml here = place(b, mark);
-    if (encoding)
+    if (encoding) { /* the reader is ahead of the keys */
+        here.parent = NULL;
         return hf_yaml_raise(error, HF_ERR_INPUT, &here, "%s; expected UTF-8 text", parser->problem);
-    return hf_yaml_raise(error, HF_ERR_INPUT, &here, "%s%s%s; expected YAML",
-                         parser->context ? parser->context : "", parser->context ? ", " : "",
-                         parser->problem);
+    }
+    return hf_yaml_raise(error, HF_ERR_INPUT, &here, "%s%s%s; expected YAML", parser->problem,
+                         parser->context ? " " : "", parser->context ? parser->context : "");
 }
 
 static hf_status take_key(hf_error *error, builder *b, const yaml_event_t *event) {

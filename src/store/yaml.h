@@ -1,9 +1,7 @@
 /** @file yaml.h
  *  YAML text as a tree of nodes that know where they stand, so that every refusal of a case file can say
  *  file, line, column and key. The subset that a case needs: one document, no aliases, anchors or tags, no
- *  duplicate keys, bounded size and depth. Everything else is refused while it streams in, before it is
- * stored.
- */
+ *  duplicate keys, bounded size and depth. All else is refused while it streams in, before it is stored. */
 #ifndef HEADFLOW_STORE_YAML_H
 #define HEADFLOW_STORE_YAML_H
 

@@ -1,6 +1,6 @@
 /** @file yaml_override.c
  *  Overrides of a case: `--set grid.cells=[128,128]` puts the YAML value behind `=` at the dotted key.
- * Whether the key may be there is for the schema to say, once, for files and overrides alike. */
+ *  Whether it may be there is for the schema to say, once, for files and overrides alike. */
 #include "store/yaml.h"
 
 #include <stdlib.h>

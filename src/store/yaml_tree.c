@@ -84,22 +84,22 @@ static size_t write_path(const hf_yaml *node, size_t size, char *buffer) {
     if (!node->parent)
         return 0;
     size_t used = write_path(node->parent, size, buffer);
-    int more = node->key ? snprintf(buffer + used, size - used, "%s%.40s", used ? "." : "", node->key)
-                         : snprintf(buffer + used, size - used, "[%zu]", node->index);
-    used += (size_t)more;
+    if (node->key)
+        used += (size_t)snprintf(buffer + used, size - used, "%s%.40s", used ? "." : "", node->key);
+    else if (node->parent->kind == HF_YAML_SEQUENCE) /* in a mapping: its key is not read yet */
+        used += (size_t)snprintf(buffer + used, size - used, "[%zu]", node->index);
     return used < size ? used : size - 1;
 }
 
 static hf_status raise_at(hf_error *error, hf_status status, const hf_yaml *node, size_t line, size_t column,
                           const char *format, va_list arguments) {
-    char place[HF_MESSAGE_MAX / 4], path[HF_MESSAGE_MAX / 4] = "", what[HF_MESSAGE_MAX / 2];
+    char place[256], path[256] = "", what[500], message[HF_MESSAGE_MAX];
     if (node->line == 0)
         snprintf(place, sizeof place, "--set %.200s", node->source);
     else
         snprintf(place, sizeof place, "%.200s:%zu:%zu", node->source, line, column);
     write_path(node, sizeof path, path);
     vsnprintf(what, sizeof what, format, arguments);
-    char message[HF_MESSAGE_MAX];
     snprintf(message, sizeof message, "%s: %s%s%s", place, path, path[0] ? ": " : "", what);
     /* Quoted keys and values may hold line breaks; a message is one line. */
     for (char *letter = message; *letter; letter++)

@@ -1,0 +1,60 @@
+/* What the verbs of the program share: their table, their options, and the way they report. */
+#ifndef HF_CLI_CLI_H
+#define HF_CLI_CLI_H
+
+#include <headflow/flow.h>
+
+#include <stdio.h>
+
+enum { CLI_OVERRIDES_MAX = 64 };
+
+/* The options of all verbs; a verb accepts those in its mask. */
+typedef enum cli_option {
+    CLI_SET = 1,
+    CLI_OUTPUT = 2,
+    CLI_QUIET = 4,
+    CLI_JSON = 8,
+    CLI_MARKDOWN = 16,
+    CLI_LEVELS = 32,
+    CLI_NODES = 64
+} cli_option;
+
+typedef struct cli_call {
+    const char *argument; /* CASE or PATH; NULL for a verb without one */
+    size_t override_count;
+    const char *overrides[CLI_OVERRIDES_MAX];
+    const char *output; /* NULL: the default folder */
+    bool quiet, json, markdown;
+    size_t levels, nodes; /* 0: the default */
+} cli_call;
+
+typedef struct cli_verb {
+    const char *name, *argument, *summary, *help;
+    unsigned options; /* which of cli_option */
+    hf_status (*run)(hf_error *error, const cli_call *call);
+} cli_verb;
+
+extern const cli_verb cli_list, cli_run, cli_verify, cli_figures;
+
+/* Parse what follows the verb. HF_ERR_INPUT with what was expected. */
+hf_status cli_parse(hf_error *error, const cli_verb *verb, int count, char *const arguments[],
+                    cli_call *call);
+
+/* The options that a verb accepts, for its help. */
+void cli_print_options(FILE *file, const cli_verb *verb);
+
+/* The case that a call names: its problem and the text to keep with its results. Both belong to the caller.
+ */
+hf_status cli_read_case(hf_error *error, const cli_call *call, hf_problem **problem, char **text);
+
+/* The path of a result: DIR/FILE, where DIR is the option -o or output/NAME. On the heap. */
+hf_status cli_output_path(hf_error *error, const cli_call *call, const hf_problem *problem, const char *file,
+                          char **path);
+
+/* A string as JSON, quotes included. */
+void cli_print_json_string(FILE *file, const char *text);
+
+/* A number as JSON: null when it is not finite. */
+void cli_print_json_number(FILE *file, const char *key, double value);
+
+#endif

@@ -1,0 +1,78 @@
+/* The program: finds the verb and turns a failure into one line and an exit code. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_verb *const verbs[] = {&cli_list, &cli_run, &cli_verify, &cli_figures};
+enum { VERBS = sizeof verbs / sizeof verbs[0] };
+
+static void print_help(FILE *file) {
+    fputs("headflow: the mean-field limit of training multi-head attention, as a PDE on a grid\n\n"
+          "usage: headflow VERB [ARGUMENT] [OPTIONS]\n\n",
+          file);
+    for (size_t i = 0; i < VERBS; i++)
+        fprintf(file, "  %-8s %-6s %s\n", verbs[i]->name,
+                verbs[i]->argument != NULL ? verbs[i]->argument : "", verbs[i]->summary);
+    fputs("\n  headflow VERB --help   what a verb does and its options\n"
+          "  headflow --version     the version\n\n"
+          "CASE is the name of a case (headflow list) or the path of a case file.\n"
+          "Exit codes: 0 success, 2 bad call or case file, 3 numerical failure, 4 input or output failure.\n",
+          file);
+}
+
+static void print_verb_help(const cli_verb *verb) {
+    printf("usage: headflow %s%s%s [OPTIONS]\n\n%s\n\n", verb->name, verb->argument != NULL ? " " : "",
+           verb->argument != NULL ? verb->argument : "", verb->help);
+    cli_print_options(stdout, verb);
+}
+
+static const cli_verb *find_verb(hf_error *error, const char *name) {
+    const char *names[VERBS];
+    for (size_t i = 0; i < VERBS; i++) {
+        names[i] = verbs[i]->name;
+        if (strcmp(names[i], name) == 0)
+            return verbs[i];
+    }
+    const char *near = hf_nearest(name, VERBS, names);
+    hf_raise(error, HF_ERR_INPUT,
+             "unknown verb %s%s%s; expected one of list, run, verify, figures (see --help)", name,
+             near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+    return NULL;
+}
+
+static hf_status dispatch(hf_error *error, int count, char *const arguments[]) {
+    if (count < 2) {
+        print_help(stderr);
+        return hf_raise(error, HF_ERR_INPUT, "no verb; expected one of list, run, verify, figures");
+    }
+    if (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0) {
+        print_help(stdout);
+        return HF_OK;
+    }
+    if (strcmp(arguments[1], "--version") == 0) {
+        printf("headflow %s\n", hf_version());
+        return HF_OK;
+    }
+    const cli_verb *verb = find_verb(error, arguments[1]);
+    if (verb == NULL)
+        return error->status;
+    for (int i = 2; i < count; i++)
+        if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0) {
+            print_verb_help(verb);
+            return HF_OK;
+        }
+    cli_call call = {0};
+    HF_TRY(cli_parse(error, verb, count - 2, arguments + 2, &call));
+    return verb->run(error, &call);
+}
+
+int main(int count, char *arguments[]) {
+    hf_error error = {0};
+    hf_status status = dispatch(&error, count, arguments);
+    if (status == HF_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        status = hf_raise(&error, HF_ERR_IO, "standard output cannot be written");
+    if (status != HF_OK)
+        fprintf(stderr, "headflow: %s\n", error.message);
+    return hf_status_exit_code(status);
+}

@@ -1,0 +1,222 @@
+/* headflow run CASE: integrates the density, writes solution.nc, reports on the way and at the end. */
+#include "cli/cli.h"
+
+#include <headflow/store.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What every run is held to; docs/numerics.md, section 8. */
+static const double mass_limit = 1e-12;
+static const double wall_warning = 1e-6;
+
+typedef struct report {
+    const hf_problem *problem;
+    hf_observer writer; /* solution.nc */
+    bool quiet, terminal;
+    double last_line; /* when the last progress line was printed [s] */
+    bool line_open;   /* a progress line stands on the terminal */
+    hf_record start;  /* where the energy balance starts: t = 0, or the first later output when tau > 0 */
+    hf_record last;
+    double mass_error, minimum, wall_mass; /* the worst of all outputs */
+    double balance;
+    size_t outputs;
+} report;
+
+/* ---- on the way
+ * -------------------------------------------------------------------------------------------------- */
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static hf_status output(hf_error *error, void *self, const hf_record *record, const double *rho) {
+    report *r = self;
+    bool heated = hf_problem_temperature(r->problem) > 0;
+    if (r->outputs == 0 || (heated && r->outputs == 1))
+        r->start = *record;
+    r->outputs++;
+    r->last = *record;
+    r->mass_error = fmax(r->mass_error, fabs(record->mass - 1));
+    r->minimum = fmin(r->minimum, record->minimum);
+    r->wall_mass = fmax(r->wall_mass, record->wall_mass);
+    double lost = r->start.free_energy - record->free_energy;
+    if (record->time >= r->start.time)
+        r->balance = fmax(r->balance, fabs(lost - (record->dissipated - r->start.dissipated)));
+    return r->writer.output(error, r->writer.self, record, rho);
+}
+
+static hf_status logits(hf_error *error, void *self, double time, const double *z) {
+    report *r = self;
+    return r->writer.logits(error, r->writer.self, time, z);
+}
+
+static hf_status step(hf_error *error, void *self, double time, const hf_statistics *statistics) {
+    (void)error;
+    report *r = self;
+    double end = hf_problem_end(r->problem), interval = r->terminal ? 0.2 : 5;
+    if (r->quiet || statistics->seconds - r->last_line < interval)
+        return HF_OK;
+    r->last_line = statistics->seconds;
+    fprintf(stderr, "%st = %.4g of %.4g, risk %.6g, gap %.3g, %ld steps, %.0f s left%s",
+            r->terminal ? "\r" : "", time, end, r->last.risk, r->last.gap, statistics->steps,
+            statistics->seconds * (end - time) / time, r->terminal ? "\033[K" : "\n");
+    r->line_open = r->terminal;
+    return HF_OK;
+}
+
+/* ---- at the end
+ * -------------------------------------------------------------------------------------------------- */
+
+static void print_cells(FILE *file, const hf_grid *grid, const char *separator) {
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        fprintf(file, "%s%zu", d > 0 ? separator : "", hf_grid_axis(grid, d)->cells);
+}
+
+static double balance_limit(const hf_problem *problem) {
+    return fmax(hf_problem_rtol(problem), 1e-12);
+}
+
+static void print_summary(const report *r, const hf_statistics *s, double seconds, const char *path) {
+    const hf_problem *p = r->problem;
+    bool heated = hf_problem_temperature(p) > 0;
+    printf("%s: %s\n  ", hf_problem_name(p), hf_problem_title(p));
+    print_cells(stdout, hf_problem_grid(p), " x ");
+    printf(" cells, %zu events, %s%s%s, t = %.6g%s\n", hf_events_count(hf_problem_events(p)),
+           hf_problem_flux(p)->name, hf_problem_limiter(p) != NULL ? " with " : "",
+           hf_problem_limiter(p) != NULL ? hf_problem_limiter(p)->name : "", s->time,
+           s->stationary ? " (stationary)" : "");
+    printf("  risk             %.12g nat\n", r->last.risk);
+    if (heated)
+        printf("  free energy      %.12g nat\n", r->last.free_energy);
+    printf("  gap              %.4g nat (an upper bound of %s - its minimum)\n", r->last.gap,
+           heated ? "free energy" : "risk");
+    printf("  dissipated       %.12g nat%s\n", r->last.dissipated, heated ? " (infinite rate at t = 0)" : "");
+    printf("  energy balance   %.2g (promised %.2g%s)\n", r->balance, balance_limit(p),
+           heated ? ", from the first output after 0" : "");
+    printf("  mass error       %.2g (promised %.2g)\n", r->mass_error, mass_limit);
+    printf("  minimum density  %.2g (promised >= %.2g)\n", r->minimum, -hf_problem_atol(p));
+    printf("  wall mass        %.2g\n", r->wall_mass);
+    printf("  %ld steps, %ld right-hand sides, %.3g s\n", s->steps, s->evaluations, seconds);
+    printf("  wrote %s\n", path);
+}
+
+static void print_json(const report *r, const hf_statistics *s, double seconds, const char *path) {
+    const hf_grid *grid = hf_problem_grid(r->problem);
+    struct {
+        const char *key;
+        double value;
+    } numbers[] = {{"time", s->time},
+                   {"risk", r->last.risk},
+                   {"free_energy", r->last.free_energy},
+                   {"gap", r->last.gap},
+                   {"dissipation", r->last.dissipation},
+                   {"dissipated", r->last.dissipated},
+                   {"energy_balance", r->balance},
+                   {"mass_error", r->mass_error},
+                   {"minimum", r->minimum},
+                   {"wall_mass", r->wall_mass},
+                   {"sigma2", r->last.sigma2},
+                   {"one_sided_lipschitz", r->last.one_sided_lipschitz},
+                   {"seconds", seconds}};
+    printf("{\"case\": ");
+    cli_print_json_string(stdout, hf_problem_name(r->problem));
+    printf(", \"cells\": [");
+    print_cells(stdout, grid, ", ");
+    printf("], \"events\": %zu, \"flux\": \"%s\"", hf_events_count(hf_problem_events(r->problem)),
+           hf_problem_flux(r->problem)->name);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        printf(", ");
+        cli_print_json_number(stdout, numbers[i].key, numbers[i].value);
+    }
+    printf(", \"mean\": [");
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        printf("%s%.17g", d > 0 ? ", " : "", r->last.mean[d]);
+    printf("], \"stationary\": %s, \"steps\": %ld, \"right_hand_sides\": %ld, \"output\": ",
+           s->stationary ? "true" : "false", s->steps, s->evaluations);
+    cli_print_json_string(stdout, path);
+    printf("}\n");
+}
+
+/* What the run promised and did not keep. */
+static hf_status check_promises(hf_error *error, const report *r) {
+    double atol = hf_problem_atol(r->problem), limit = balance_limit(r->problem);
+    if (r->mass_error > mass_limit)
+        return hf_raise(error, HF_ERR_NUMERIC, "mass error %.3g; promised <= %.3g", r->mass_error,
+                        mass_limit);
+    if (r->minimum < -atol)
+        return hf_raise(error, HF_ERR_NUMERIC,
+                        "minimum density %.3g; promised >= %.3g: raise time.atol or refine", r->minimum,
+                        -atol);
+    if (r->balance > limit)
+        return hf_raise(error, HF_ERR_NUMERIC, "energy balance %.3g; promised <= %.3g: lower time.rtol",
+                        r->balance, limit);
+    return HF_OK;
+}
+
+/* ---- the verb
+ * ---------------------------------------------------------------------------------------------------- */
+
+static hf_status integrate(hf_error *error, const cli_call *call, const hf_problem *problem, const char *text,
+                           const char *path) {
+    hf_solution_writer *writer;
+    hf_flow *flow = NULL;
+    hf_statistics statistics = {0};
+    report r = {
+        .problem = problem, .quiet = call->quiet, .terminal = isatty(STDERR_FILENO), .minimum = INFINITY};
+    double started = seconds_now();
+    HF_TRY(hf_solution_writer_create(error, path, problem, text, &writer));
+    r.writer = hf_solution_writer_observer(writer);
+    hf_observer observer = {.self = &r, .output = output, .logits = logits, .step = step};
+    hf_status status = hf_flow_create(error, problem, &flow);
+    if (status == HF_OK)
+        status = hf_flow_integrate(error, flow, &observer, NULL, &statistics);
+    if (r.line_open)
+        fprintf(stderr, "\r\033[K");
+    if (status == HF_OK)
+        status = hf_solution_writer_finish(error, writer, &statistics);
+    hf_flow_destroy(&flow);
+    hf_solution_writer_destroy(&writer);
+    HF_TRY(status);
+    double seconds = seconds_now() - started;
+    if (!call->quiet)
+        print_summary(&r, &statistics, seconds, path);
+    if (!call->quiet && r.wall_mass > wall_warning)
+        fprintf(
+            stderr,
+            "headflow: warning: %.2g of the mass has been next to a wall: the box is too small (grid.lower, "
+            "grid.upper)\n",
+            r.wall_mass);
+    if (call->json)
+        print_json(&r, &statistics, seconds, path);
+    return check_promises(error, &r);
+}
+
+static hf_status run(hf_error *error, const cli_call *call) {
+    hf_problem *problem;
+    char *text = NULL, *path = NULL;
+    hf_status status = cli_read_case(error, call, &problem, &text);
+    if (status == HF_OK)
+        status = cli_output_path(error, call, problem, "solution.nc", &path);
+    if (status == HF_OK)
+        status = integrate(error, call, problem, text, path);
+    free(path);
+    free(text);
+    hf_problem_destroy(&problem);
+    return status;
+}
+
+const cli_verb cli_run = {
+    .name = "run",
+    .argument = "CASE",
+    .summary = "integrate the density of a case; writes solution.nc",
+    .help = "Integrates the head density of a case from its initial density to time.end and writes\n"
+            "output/NAME/solution.nc. CASE is a name (headflow list) or the path of a case file.",
+    .options = CLI_SET | CLI_OUTPUT | CLI_QUIET | CLI_JSON,
+    .run = run,
+};

@@ -1,0 +1,190 @@
+/* The flow map: quadrature nodes of rho_0 carried by theta' = -grad Psi. docs/theory.md (16).
+ *
+ * z_e(t) = sum_i mass_i h_e(theta_i(t)) closes the system. The nodes of a component form a tensor rule, so
+ * that the map theta_0 -> theta(t) can also be interpolated through them (barycentric formula) onto any other
+ * points. */
+#include "flowmap/flowmap.h"
+
+#include <cvode/cvode.h>
+#include <math.h>
+#include <nvector/nvector_serial.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
+
+/* Risk of the nodes without ridge; leaves the projected residual in the map. */
+static double prepare(hf_flowmap *map, const double *theta) {
+    hf_model_atoms_logits(map->model, map->count, theta, map->mass, map->residual);
+    double risk = hf_risk_cross_entropy(hf_problem_events(map->problem), map->residual, map->residual);
+    hf_model_project_residual(map->model, map->residual, map->projection);
+    return risk;
+}
+
+static void velocities(hf_flowmap *map, const double *theta, double *velocity) {
+    size_t dim = map->dim;
+    prepare(map, theta);
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < map->count; i++) {
+        double gradient[HF_DIM_MAX];
+        hf_model_potential(map->model, map->projection, theta + i * dim, gradient, NULL);
+        for (size_t d = 0; d < dim; d++)
+            velocity[i * dim + d] = -gradient[d];
+    }
+}
+
+static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
+    (void)t;
+    velocities(user, NV_DATA_S(y), NV_DATA_S(rate));
+    for (size_t i = 0; i < (size_t)NV_LENGTH_S(y); i++)
+        if (!isfinite(NV_DATA_S(rate)[i]))
+            return 1;
+    return 0;
+}
+
+/* Index of a node along each axis, from its number in its component. */
+static void node_indices(size_t dim, size_t nodes, size_t number, size_t index[]) {
+    for (size_t d = dim; d-- > 0; number /= nodes)
+        index[d] = number % nodes;
+}
+
+static hf_status place_nodes(hf_error *error, hf_flowmap *map) {
+    const hf_grid *grid = hf_problem_grid(map->problem);
+    size_t components, dim = map->dim, nodes = map->nodes, each = hf_power(nodes, dim);
+    const hf_component *component = hf_problem_components(map->problem, &components);
+    double *theta = NV_DATA_S(map->state);
+    for (size_t c = 0; c < components; c++)
+        for (size_t d = 0; d < dim; d++)
+            HF_TRY(hf_profile_quadrature(error, &component[c].profile[d], hf_grid_axis(grid, d), nodes,
+                                         map->rule + (c * dim + d) * nodes,
+                                         map->rule_mass + (c * dim + d) * nodes));
+    for (size_t i = 0; i < map->count; i++) {
+        size_t c = i / each, index[HF_DIM_MAX];
+        node_indices(dim, nodes, i % each, index);
+        map->mass[i] = component[c].weight;
+        for (size_t d = 0; d < dim; d++) {
+            map->mass[i] *= map->rule_mass[(c * dim + d) * nodes + index[d]];
+            theta[i * dim + d] = map->rule[(c * dim + d) * nodes + index[d]];
+        }
+    }
+    return HF_OK;
+}
+
+static void discard_message(int code, const char *module, const char *function, char *message, void *user) {
+    (void)code, (void)module, (void)function, (void)message, (void)user;
+}
+
+static hf_status set_up(hf_error *error, hf_flowmap *map, double rtol) {
+    const hf_events *events = hf_problem_events(map->problem);
+    size_t rule = map->components * map->dim * map->nodes;
+    HF_TRY(hf_array_create(error, rule, &map->rule));
+    HF_TRY(hf_array_create(error, rule, &map->rule_mass));
+    HF_TRY(hf_array_create(error, map->count, &map->mass));
+    HF_TRY(hf_array_create(error, hf_events_count(events) * hf_events_classes(events), &map->residual));
+    HF_TRY(hf_array_create(error, hf_model_projection_size(map->model), &map->projection));
+    HF_TRY(hf_array_create(error, map->count * map->dim, &map->velocity));
+    if (SUNContext_Create(NULL, &map->context) != 0)
+        return hf_raise(error, HF_ERR_MEMORY, "no memory for the flow map");
+    map->state = N_VNew_Serial((sunindextype)(map->count * map->dim), map->context);
+    map->cvode = CVodeCreate(CV_ADAMS, map->context);
+    if (map->state == NULL || map->cvode == NULL)
+        return hf_raise(error, HF_ERR_MEMORY, "no memory for the flow map of %zu nodes", map->count);
+    HF_TRY(place_nodes(error, map));
+    map->nonlinear = SUNNonlinSol_FixedPoint(map->state, 0, map->context);
+    if (CVodeSetErrHandlerFn(map->cvode, discard_message, NULL) != CV_SUCCESS ||
+        CVodeInit(map->cvode, right_hand_side, 0, map->state) != CV_SUCCESS ||
+        CVodeSStolerances(map->cvode, rtol, rtol) != CV_SUCCESS ||
+        CVodeSetUserData(map->cvode, map) != CV_SUCCESS ||
+        CVodeSetMaxNumSteps(map->cvode, -1) != CV_SUCCESS ||
+        CVodeSetNonlinearSolver(map->cvode, map->nonlinear) != CV_SUCCESS)
+        return hf_raise(error, HF_ERR_MEMORY, "CVODE could not be set up for the flow map");
+    return HF_OK;
+}
+
+hf_status hf_flowmap_create(hf_error *error, const hf_problem *problem, size_t nodes, double rtol,
+                            hf_flowmap **out) {
+    *out = NULL;
+    if (hf_problem_temperature(problem) > 0)
+        return hf_raise(error, HF_ERR_INPUT, "the flow map exists at temperature 0 only; this problem has %g",
+                        hf_problem_temperature(problem));
+    hf_flowmap *map;
+    HF_TRY(hf_allocate(error, 1, sizeof *map, (void **)&map));
+    map->problem = problem;
+    map->model = hf_problem_model(problem);
+    map->dim = hf_grid_dim(hf_problem_grid(problem));
+    map->nodes = nodes;
+    hf_problem_components(problem, &map->components);
+    map->count = map->components * hf_power(nodes, map->dim);
+    hf_status status = set_up(error, map, rtol);
+    if (status != HF_OK) {
+        hf_flowmap_destroy(&map);
+        return status;
+    }
+    *out = map;
+    return HF_OK;
+}
+
+void hf_flowmap_destroy(hf_flowmap **map) {
+    if (map == NULL || *map == NULL)
+        return;
+    hf_flowmap *m = *map;
+    if (m->cvode != NULL)
+        CVodeFree(&m->cvode);
+    if (m->nonlinear != NULL)
+        SUNNonlinSolFree(m->nonlinear);
+    if (m->state != NULL)
+        N_VDestroy(m->state);
+    if (m->context != NULL)
+        SUNContext_Free(&m->context);
+    hf_array_destroy(&m->rule);
+    hf_array_destroy(&m->rule_mass);
+    hf_array_destroy(&m->mass);
+    hf_array_destroy(&m->residual);
+    hf_array_destroy(&m->projection);
+    hf_array_destroy(&m->velocity);
+    free(m);
+    *map = NULL;
+}
+
+hf_status hf_flowmap_advance(hf_error *error, hf_flowmap *map, double time) {
+    if (!(time > map->time))
+        return HF_OK;
+    CVodeSetStopTime(map->cvode, time);
+    int flag = CVode(map->cvode, time, map->state, &map->time, CV_NORMAL);
+    if (flag < 0) {
+        char *name = CVodeGetReturnFlagName(flag);
+        hf_status status =
+            hf_raise(error, HF_ERR_NUMERIC, "the flow map fails at t = %.6g: %s", map->time, name);
+        free(name);
+        return status;
+    }
+    map->time = time;
+    return HF_OK;
+}
+
+size_t hf_flowmap_count(const hf_flowmap *map) {
+    return map->count;
+}
+const double *hf_flowmap_points(const hf_flowmap *map) {
+    return NV_DATA_S(map->state);
+}
+const double *hf_flowmap_masses(const hf_flowmap *map) {
+    return map->mass;
+}
+
+void hf_flowmap_measure(hf_flowmap *map, hf_flowmap_record *record) {
+    const double *theta = hf_flowmap_points(map);
+    size_t dim = map->dim;
+    record->time = map->time;
+    record->risk = prepare(map, theta);
+    velocities(map, theta, map->velocity);
+    record->dissipation = 0;
+    for (size_t i = 0; i < map->count; i++)
+        for (size_t d = 0; d < dim; d++) {
+            double x = theta[i * dim + d], u = map->velocity[i * dim + d];
+            if (hf_model_ridged(map->model, d))
+                record->risk += 0.5 * hf_model_ridge(map->model) * map->mass[i] * x * x;
+            record->dissipation += map->mass[i] * u * u;
+        }
+    hf_points_moments(hf_problem_grid(map->problem), map->count, theta, map->mass, record->mean,
+                      record->covariance);
+}

@@ -1,0 +1,355 @@
+/* The refinement study behind `verify`: a problem on finer and finer grids against a reference that carries
+ * its own error estimate. docs/numerics.md, section 9.
+ *
+ * tau = 0: the reference is the flow map. Its estimate is the difference to a coarser rule with a looser time
+ * tolerance, so that neither error can hide in both. tau > 0: Richardson extrapolation of the finest grid of
+ * the study and one of half its spacing. */
+#include <headflow/theory.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_LEVELS = 3, EXTRA_NODES = 8, SPLIT = 16 };
+
+static const double map_rtol = 1e-13;
+static const double grid_rtol = 1e-8, grid_atol = 1e-10; /* far below the spatial errors of the schemes */
+static const double order_slack = 0.1;
+
+/* Points of the fine mesh of the flow map, an axis, by dimension. */
+static const size_t mesh_points[HF_DIM_MAX + 1] = {0, 4000, 240, 48, 20};
+static const size_t default_nodes[HF_DIM_MAX + 1] = {0, 32, 32, 20, 10};
+
+/* The marginals of the reference at the end time as weighted points. */
+typedef struct marginals {
+    size_t count[HF_DIM_MAX];
+    double *point[HF_DIM_MAX], *mass[HF_DIM_MAX];
+} marginals;
+
+static void marginals_free(marginals *m) {
+    for (size_t d = 0; d < HF_DIM_MAX; d++) {
+        hf_array_destroy(&m->point[d]);
+        hf_array_destroy(&m->mass[d]);
+    }
+}
+
+static void tell(const hf_refinement_options *options, const char *what) {
+    if (options->progress != NULL)
+        options->progress(options->self, what);
+}
+
+/* ---- errors
+ * ---------------------------------------------------------------------------------------------------- */
+
+static hf_errors difference(const hf_grid *grid, const hf_flowmap_record *a, const hf_flowmap_record *b) {
+    size_t dim = hf_grid_dim(grid);
+    hf_errors e = {.risk = fabs(a->risk - b->risk), .dissipation = fabs(a->dissipation - b->dissipation)};
+    for (size_t d = 0; d < dim; d++) {
+        double x = a->mean[d] - b->mean[d];
+        e.mean = hypot(e.mean, hf_grid_axis(grid, d)->periodic ? remainder(x, 2 * M_PI) : x);
+    }
+    for (size_t i = 0; i < dim * dim; i++)
+        e.covariance = hypot(e.covariance, a->covariance[i] - b->covariance[i]);
+    return e;
+}
+
+static double order(double coarse, double fine, double ratio) {
+    return log(coarse / fine) / log(ratio);
+}
+
+static hf_errors orders(const hf_refinement_row *coarse, const hf_refinement_row *fine) {
+    double ratio = coarse->spacing / fine->spacing;
+    return (hf_errors){.risk = order(coarse->error.risk, fine->error.risk, ratio),
+                       .mean = order(coarse->error.mean, fine->error.mean, ratio),
+                       .covariance = order(coarse->error.covariance, fine->error.covariance, ratio),
+                       .dissipation = order(coarse->error.dissipation, fine->error.dissipation, ratio),
+                       .w1 = order(coarse->error.w1, fine->error.w1, ratio)};
+}
+
+/* ---- the flow map
+ * ------------------------------------------------------------------------------------------------ */
+
+static hf_status run_flow_map(hf_error *error, const hf_problem *problem, size_t nodes, double rtol,
+                              hf_flowmap_record value[HF_REFINEMENT_TIMES], hf_flowmap **out) {
+    hf_flowmap *map;
+    HF_TRY(hf_flowmap_create(error, problem, nodes, rtol, &map));
+    hf_status status = HF_OK;
+    for (size_t k = 0; k < HF_REFINEMENT_TIMES && status == HF_OK; k++) {
+        status =
+            hf_flowmap_advance(error, map, hf_problem_end(problem) * (double)(k + 1) / HF_REFINEMENT_TIMES);
+        hf_flowmap_measure(map, &value[k]);
+    }
+    if (status != HF_OK || out == NULL)
+        hf_flowmap_destroy(&map);
+    if (out != NULL)
+        *out = map;
+    return status;
+}
+
+/* Reference values and their uncertainty; *map, if asked for, is the finer map at the end time. */
+static hf_status flow_map_reference(hf_error *error, const hf_problem *problem,
+                                    const hf_refinement_options *options, hf_refinement *out,
+                                    hf_flowmap **map) {
+    const hf_grid *grid = hf_problem_grid(problem);
+    hf_flowmap_record coarse[HF_REFINEMENT_TIMES];
+    size_t nodes = options->nodes > 0 ? options->nodes : default_nodes[hf_grid_dim(grid)];
+    out->kind = HF_REFERENCE_FLOW_MAP;
+    out->nodes = nodes + EXTRA_NODES;
+    tell(options, "flow map");
+    HF_TRY(run_flow_map(error, problem, nodes, 10 * map_rtol, coarse, NULL));
+    HF_TRY(run_flow_map(error, problem, out->nodes, map_rtol, out->value, map));
+    for (size_t k = 0; k < HF_REFINEMENT_TIMES; k++)
+        out->uncertainty[k] = difference(grid, &out->value[k], &coarse[k]);
+    out->reference = out->uncertainty[HF_REFINEMENT_TIMES - 1];
+    return HF_OK;
+}
+
+static hf_status mesh_marginal(hf_error *error, const hf_flowmap *map, size_t d, size_t fine,
+                               marginals *out) {
+    out->count[d] = hf_flowmap_mesh_count(map, fine);
+    HF_TRY(hf_array_create(error, out->count[d], &out->point[d]));
+    HF_TRY(hf_array_create(error, out->count[d], &out->mass[d]));
+    return hf_flowmap_mesh(error, map, fine, d, out->point[d], out->mass[d]);
+}
+
+/* ---- the grids
+ * --------------------------------------------------------------------------------------------------- */
+
+/* What is kept of a run on a grid. */
+typedef struct grid_run {
+    hf_problem *problem;
+    size_t taken;
+    hf_flowmap_record value[HF_REFINEMENT_TIMES];
+    double *rho; /* at the end: shape (cells) */
+    hf_statistics statistics;
+} grid_run;
+
+static hf_status take(hf_error *error, void *self, const hf_record *record, const double *rho) {
+    (void)error, (void)rho;
+    grid_run *run = self;
+    size_t dim = hf_grid_dim(hf_problem_grid(run->problem));
+    if (record->time == 0)
+        return HF_OK;
+    hf_flowmap_record *value = &run->value[run->taken++];
+    *value =
+        (hf_flowmap_record){.time = record->time, .risk = record->risk, .dissipation = record->dissipation};
+    memcpy(value->mean, record->mean, dim * sizeof *value->mean);
+    memcpy(value->covariance, record->covariance, dim * dim * sizeof *value->covariance);
+    return HF_OK;
+}
+
+static void grid_run_free(grid_run *run) {
+    hf_array_destroy(&run->rho);
+    hf_problem_destroy(&run->problem);
+}
+
+static hf_status run_grid(hf_error *error, const hf_problem *problem, const size_t *cells, grid_run *run) {
+    hf_refine_options options = {.cells = cells,
+                                 .rtol = fmin(hf_problem_rtol(problem), grid_rtol),
+                                 .atol = fmin(hf_problem_atol(problem), grid_atol),
+                                 .outputs = HF_REFINEMENT_TIMES + 1};
+    hf_flow *flow;
+    *run = (grid_run){0};
+    HF_TRY(hf_problem_refine(error, problem, &options, &run->problem));
+    HF_TRY(hf_array_create(error, hf_grid_cells(hf_problem_grid(run->problem)), &run->rho));
+    HF_TRY(hf_flow_create(error, run->problem, &flow));
+    hf_observer observer = {.self = run, .output = take};
+    hf_status status = hf_flow_integrate(error, flow, &observer, run->rho, &run->statistics);
+    hf_flow_destroy(&flow);
+    return status;
+}
+
+static hf_status tell_and_run(hf_error *error, const hf_problem *problem,
+                              const hf_refinement_options *options, const size_t *cells, grid_run *run) {
+    char what[128] = "grid";
+    size_t used = strlen(what);
+    for (size_t d = 0; d < hf_grid_dim(hf_problem_grid(problem)); d++)
+        used += (size_t)snprintf(what + used, sizeof what - used, "%s%zu", d == 0 ? " " : " x ", cells[d]);
+    tell(options, what);
+    return run_grid(error, problem, cells, run);
+}
+
+/* Largest W1 distance of the marginals of a grid density to those of the reference. */
+static hf_status marginal_distance(hf_error *error, const grid_run *run, const marginals *reference,
+                                   double *out) {
+    const hf_grid *grid = hf_problem_grid(run->problem);
+    *out = 0;
+    for (size_t d = 0; d < hf_grid_dim(grid); d++) {
+        const hf_axis *axis = hf_grid_axis(grid, d);
+        double *marginal, distance = 0;
+        HF_TRY(hf_array_create(error, axis->cells, &marginal));
+        hf_grid_marginal(grid, run->rho, d, marginal);
+        hf_status status = hf_wasserstein1(error, axis, marginal, reference->count[d], reference->point[d],
+                                           reference->mass[d], &distance);
+        hf_array_destroy(&marginal);
+        HF_TRY(status);
+        *out = fmax(*out, distance);
+    }
+    return HF_OK;
+}
+
+/* Marginals of a grid density as points: SPLIT in each cell. */
+static hf_status split_marginal(hf_error *error, const grid_run *run, size_t d, marginals *out) {
+    const hf_grid *grid = hf_problem_grid(run->problem);
+    const hf_axis *axis = hf_grid_axis(grid, d);
+    double *marginal;
+    out->count[d] = SPLIT * axis->cells;
+    HF_TRY(hf_array_create(error, out->count[d], &out->point[d]));
+    HF_TRY(hf_array_create(error, out->count[d], &out->mass[d]));
+    HF_TRY(hf_array_create(error, axis->cells, &marginal));
+    hf_grid_marginal(grid, run->rho, d, marginal);
+    for (size_t i = 0; i < out->count[d]; i++) {
+        out->point[d][i] = axis->lower + hf_grid_spacing(grid, d) * ((double)i + 0.5) / SPLIT;
+        out->mass[d][i] = marginal[i / SPLIT] / SPLIT;
+    }
+    hf_array_destroy(&marginal);
+    return HF_OK;
+}
+
+/* ---- Richardson extrapolation
+ * ------------------------------------------------------------------------------------- */
+
+static double extrapolate(double coarse, double fine, int p) {
+    return fine + (fine - coarse) / (pow(2, p) - 1);
+}
+
+static void extrapolate_record(const hf_grid *grid, const hf_flowmap_record *coarse,
+                               const hf_flowmap_record *fine, int p, hf_flowmap_record *out) {
+    size_t dim = hf_grid_dim(grid);
+    out->time = fine->time;
+    out->risk = extrapolate(coarse->risk, fine->risk, p);
+    out->dissipation = extrapolate(coarse->dissipation, fine->dissipation, p);
+    for (size_t d = 0; d < dim; d++) {
+        double step = fine->mean[d] - coarse->mean[d];
+        if (hf_grid_axis(grid, d)->periodic)
+            step = remainder(step, 2 * M_PI);
+        out->mean[d] = extrapolate(fine->mean[d] - step, fine->mean[d], p);
+    }
+    for (size_t i = 0; i < dim * dim; i++)
+        out->covariance[i] = extrapolate(coarse->covariance[i], fine->covariance[i], p);
+}
+
+/* The reference from the finest grid of the study and one of half its spacing. */
+static hf_status richardson_reference(hf_error *error, const hf_problem *problem,
+                                      const hf_refinement_options *options, const grid_run *finest,
+                                      hf_refinement *out, marginals *marginal) {
+    const hf_grid *grid = hf_problem_grid(problem);
+    size_t cells[HF_DIM_MAX];
+    grid_run twice;
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        cells[d] = 2 * hf_grid_axis(grid, d)->cells;
+    out->kind = HF_REFERENCE_RICHARDSON;
+    hf_status status = tell_and_run(error, problem, options, cells, &twice);
+    for (size_t k = 0; k < HF_REFINEMENT_TIMES && status == HF_OK; k++) {
+        extrapolate_record(grid, &finest->value[k], &twice.value[k], out->expected_order, &out->value[k]);
+        out->uncertainty[k] = difference(grid, &out->value[k], &twice.value[k]);
+    }
+    for (size_t d = 0; d < hf_grid_dim(grid) && status == HF_OK; d++)
+        status = split_marginal(error, &twice, d, marginal);
+    out->reference = out->uncertainty[HF_REFINEMENT_TIMES - 1];
+    grid_run_free(&twice);
+    return status;
+}
+
+/* ---- the study
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void describe(const hf_problem *problem, hf_refinement *out) {
+    const hf_grid *grid = hf_problem_grid(problem);
+    *out = (hf_refinement){.expected_order = hf_problem_flux(problem)->order, .dim = hf_grid_dim(grid)};
+    snprintf(out->name, sizeof out->name, "%s", hf_problem_name(problem));
+    snprintf(out->title, sizeof out->title, "%s", hf_problem_title(problem));
+    snprintf(out->flux, sizeof out->flux, "%s", hf_problem_flux(problem)->name);
+    for (size_t d = 0; d < out->dim; d++)
+        snprintf(out->coordinate[d], sizeof out->coordinate[d], "%s", hf_grid_axis(grid, d)->name);
+}
+
+static void describe_row(const grid_run *run, hf_refinement_row *row) {
+    const hf_grid *grid = hf_problem_grid(run->problem);
+    row->spacing = 0;
+    for (size_t d = 0; d < hf_grid_dim(grid); d++) {
+        row->cells[d] = hf_grid_axis(grid, d)->cells;
+        row->spacing = fmax(row->spacing, 1 / (double)row->cells[d]);
+    }
+    row->steps = run->statistics.steps;
+    row->seconds = run->statistics.seconds;
+}
+
+static hf_status compare(hf_error *error, const grid_run *runs, const marginals *marginal,
+                         hf_refinement *out) {
+    for (size_t k = 0; k < out->count; k++) {
+        hf_refinement_row *row = &out->row[k];
+        describe_row(&runs[k], row);
+        for (size_t t = 0; t < HF_REFINEMENT_TIMES; t++)
+            row->history[t] = difference(hf_problem_grid(runs[k].problem), &runs[k].value[t], &out->value[t]);
+        HF_TRY(marginal_distance(error, &runs[k], marginal, &row->history[HF_REFINEMENT_TIMES - 1].w1));
+        row->error = row->history[HF_REFINEMENT_TIMES - 1];
+        row->order = (hf_errors){NAN, NAN, NAN, NAN, NAN};
+        if (k > 0)
+            row->order = orders(&out->row[k - 1], row);
+    }
+    const hf_refinement_row *finest = &out->row[out->count - 1];
+    out->passed = finest->order.risk >= out->expected_order - order_slack ||
+                  finest->error.risk <= 2 * out->reference.risk;
+    return HF_OK;
+}
+
+/* The W1 error of the mesh itself: the distance of the finest grid to it and to one of half its points. */
+static hf_status mesh_marginals(hf_error *error, const hf_flowmap *map, const grid_run *finest,
+                                hf_refinement *out, marginals *marginal) {
+    marginals half = {0};
+    double to_half, to_full;
+    size_t fine = mesh_points[out->dim];
+    hf_status status = HF_OK;
+    for (size_t d = 0; d < out->dim && status == HF_OK; d++) {
+        status = mesh_marginal(error, map, d, fine, marginal);
+        if (status == HF_OK)
+            status = mesh_marginal(error, map, d, fine / 2, &half);
+    }
+    if (status == HF_OK)
+        status = marginal_distance(error, finest, &half, &to_half);
+    if (status == HF_OK)
+        status = marginal_distance(error, finest, marginal, &to_full);
+    marginals_free(&half);
+    HF_TRY(status);
+    out->reference.w1 = out->uncertainty[HF_REFINEMENT_TIMES - 1].w1 = fabs(to_half - to_full);
+    return HF_OK;
+}
+
+hf_status hf_refinement_reference(hf_error *error, const hf_problem *problem,
+                                  const hf_refinement_options *options, hf_refinement *out) {
+    describe(problem, out);
+    return flow_map_reference(error, problem, options, out, NULL);
+}
+
+hf_status hf_refinement_run(hf_error *error, const hf_problem *problem, const hf_refinement_options *options,
+                            hf_refinement *out) {
+    const hf_grid *grid = hf_problem_grid(problem);
+    grid_run runs[HF_REFINEMENT_MAX] = {{0}};
+    marginals marginal = {0};
+    hf_flowmap *map = NULL;
+    describe(problem, out);
+    out->count = options->levels > 0 ? options->levels : DEFAULT_LEVELS;
+    if (out->count < 2 || out->count > HF_REFINEMENT_MAX)
+        return hf_raise(error, HF_ERR_INPUT, "levels %zu; expected 2 to %d", out->count, HF_REFINEMENT_MAX);
+    bool flow_map = hf_problem_temperature(problem) == 0;
+    hf_status status = flow_map ? flow_map_reference(error, problem, options, out, &map) : HF_OK;
+    for (size_t k = 0; k < out->count && status == HF_OK; k++) {
+        size_t cells[HF_DIM_MAX];
+        for (size_t d = 0; d < out->dim; d++)
+            cells[d] = hf_grid_axis(grid, d)->cells >> (out->count - 1 - k);
+        status = tell_and_run(error, problem, options, cells, &runs[k]);
+    }
+    const grid_run *finest = &runs[out->count - 1];
+    if (status == HF_OK)
+        status = flow_map ? mesh_marginals(error, map, finest, out, &marginal)
+                          : richardson_reference(error, problem, options, finest, out, &marginal);
+    if (status == HF_OK)
+        status = compare(error, runs, &marginal, out);
+    for (size_t k = 0; k < out->count; k++)
+        grid_run_free(&runs[k]);
+    marginals_free(&marginal);
+    hf_flowmap_destroy(&map);
+    return status;
+}

@@ -1,0 +1,490 @@
+/* Heads and the context table against a plain twin written from the definitions: naive softmax, a Gauss rule
+ * of its own, a table over the full grid. Derivatives against differences; scores of any size. */
+#include "support.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH = 3, CLASSES = 3 };
+
+/* ---- the twin ------------------------------------------------------------------------------------------ */
+
+/* B(alpha) of the three forms, by name. */
+static void attention_matrix(const hf_heads *heads, const double *alpha, double *B) {
+    const char *form = heads->form->name;
+    for (size_t i = 0; i < WIDTH * WIDTH; i++) {
+        const double *basis = heads->attention_basis + i, *second = basis + WIDTH * WIDTH;
+        B[i] = heads->attention_base[i];
+        if (strcmp(form, "product") == 0)
+            B[i] += alpha[0] * alpha[1] * *basis;
+        else if (strcmp(form, "angle") == 0)
+            B[i] += cos(alpha[0]) * *basis + sin(alpha[0]) * *second;
+        else
+            for (size_t k = 0; k < heads->attention_coordinates; k++)
+                B[i] += alpha[k] * basis[k * WIDTH * WIDTH];
+    }
+}
+
+static void twin_context(const hf_heads *heads, const hf_events *events, size_t e, const double *alpha,
+                         double *c) {
+    size_t length = hf_events_length(events, e);
+    const double *x = hf_events_tokens(events, e);
+    double B[WIDTH * WIDTH], total = 0;
+    attention_matrix(heads, alpha, B);
+    memset(c, 0, WIDTH * sizeof *c);
+    for (size_t j = 0; j < length; j++) {
+        double s = 0;
+        for (size_t i = 0; i < WIDTH; i++)
+            for (size_t k = 0; k < WIDTH; k++)
+                s += x[(length - 1) * WIDTH + i] * B[i * WIDTH + k] * x[j * WIDTH + k];
+        total += exp(s);
+        for (size_t i = 0; i < WIDTH; i++)
+            c[i] += exp(s) * x[j * WIDTH + i];
+    }
+    for (size_t i = 0; i < WIDTH; i++)
+        c[i] /= total;
+}
+
+/* W(v) c */
+static void twin_output(const hf_heads *heads, const double *v, const double *c, double *h) {
+    for (size_t k = 0; k < CLASSES; k++) {
+        h[k] = 0;
+        for (size_t i = 0; i < WIDTH; i++) {
+            double w = heads->value_base[k * WIDTH + i];
+            for (size_t j = 0; j < heads->value_coordinates; j++)
+                w += v[j] * heads->value_basis[(j * CLASSES + k) * WIDTH + i];
+            h[k] += w * c[i];
+        }
+    }
+}
+
+/* Mean of c_e over the alpha-part of a cell: Gauss-Legendre, 3 points an axis, by recursion over axes. */
+static void twin_mean_context(const trial *t, size_t e, size_t axis, double *alpha, double mass, double *c) {
+    static const double point[] = {-1, 0, 1}, share[] = {5, 8, 5};
+    const hf_grid *grid = hf_problem_grid(t->problem);
+    if (axis == t->alphas) {
+        double at_point[WIDTH];
+        twin_context(&t->heads, hf_problem_events(t->problem), e, alpha, at_point);
+        for (size_t i = 0; i < WIDTH; i++)
+            c[i] += mass * at_point[i];
+        return;
+    }
+    double center = alpha[axis];
+    for (int q = 0; q < 3; q++) {
+        alpha[axis] = center + point[q] * sqrt(0.6) * hf_grid_spacing(grid, axis) / 2;
+        twin_mean_context(t, e, axis + 1, alpha, mass * share[q] / 18, c);
+    }
+    alpha[axis] = center;
+}
+
+/* Head logits h_{e,i} of a cell. */
+static void twin_cell_logits(const trial *t, size_t e, size_t cell, double *h) {
+    double theta[HF_DIM_MAX], c[WIDTH] = {0};
+    hf_grid_centers(hf_problem_grid(t->problem), cell, theta);
+    twin_mean_context(t, e, 0, theta, 1, c);
+    twin_output(&t->heads, theta + t->alphas, c, h);
+}
+
+/* Half the mean of |theta|^2 over a cell; angles do not count, their square is no function on the circle. */
+static double twin_half_square(const trial *t, size_t cell) {
+    const hf_grid *grid = hf_problem_grid(t->problem);
+    double theta[HF_DIM_MAX], sum = 0;
+    hf_grid_centers(grid, cell, theta);
+    for (size_t d = 0; d < hf_grid_dim(grid); d++) {
+        double a = theta[d] - hf_grid_spacing(grid, d) / 2, b = theta[d] + hf_grid_spacing(grid, d) / 2;
+        if (!hf_grid_axis(grid, d)->periodic)
+            sum += (b * b * b - a * a * a) / (6 * (b - a));
+    }
+    return sum;
+}
+
+/* z_e = sum |C| rho_i h_{e,i}, then Psi_i = sum w_e r_e . h_{e,i} + ridge. */
+static void twin_potential(const trial *t, const double *rho, double *z, double *psi) {
+    const hf_grid *grid = hf_problem_grid(t->problem);
+    const hf_events *events = hf_problem_events(t->problem);
+    double h[CLASSES];
+    for (size_t i = 0; i < hf_grid_cells(grid); i++)
+        psi[i] = t->ridge * twin_half_square(t, i);
+    for (size_t e = 0; e < hf_events_count(events); e++) {
+        double *ze = z + e * CLASSES, total = 0, r[CLASSES];
+        memset(ze, 0, CLASSES * sizeof *ze);
+        for (size_t i = 0; i < hf_grid_cells(grid); i++) {
+            twin_cell_logits(t, e, i, h);
+            for (size_t k = 0; k < CLASSES; k++)
+                ze[k] += hf_grid_volume(grid) * rho[i] * h[k];
+        }
+        for (size_t k = 0; k < CLASSES; k++)
+            total += exp(ze[k]);
+        for (size_t k = 0; k < CLASSES; k++)
+            r[k] = exp(ze[k]) / total - hf_events_label(events, e)[k];
+        for (size_t i = 0; i < hf_grid_cells(grid); i++) {
+            twin_cell_logits(t, e, i, h);
+            for (size_t k = 0; k < CLASSES; k++)
+                psi[i] += hf_events_weight(events, e) * r[k] * h[k];
+        }
+    }
+}
+
+/* ---- on the grid --------------------------------------------------------------------------------------- */
+
+Test(table, logits_and_potential_equal_the_twin) {
+    gsl_rng *random = make_random(40);
+    for (size_t s = 0; s < head_shape_count; s++) {
+        trial t = {.form = head_shapes[s].form,
+                   .alphas = head_shapes[s].alphas,
+                   .values = head_shapes[s].values,
+                   .ridge = s % 3 > 0 ? 0.7 : 0};
+        trial_create(&t, random);
+        const hf_grid *grid = hf_problem_grid(t.problem);
+        size_t cells = hf_grid_cells(grid), size = hf_events_count(hf_problem_events(t.problem)) * CLASSES;
+        double *rho = make_array(cells), *z = make_array(size), *twin_z = make_array(size);
+        double *psi = make_array(cells), *twin_psi = make_array(cells);
+        hf_flow *flow;
+        cr_assert_eq(hf_flow_create(NULL, t.problem, &flow), HF_OK);
+        fill_density(random, grid, 0.3, rho);
+        hf_flow_risk(flow, rho, z);
+        hf_flow_potential(flow, rho, psi);
+        twin_potential(&t, rho, twin_z, twin_psi);
+        cr_expect_leq(largest_difference(size, z, twin_z), 1e-13 * largest(size, twin_z));
+        cr_expect_leq(largest_difference(cells, psi, twin_psi), 1e-13 * largest(cells, twin_psi),
+                      "%s, %zu and %zu coordinates", t.form, t.alphas, t.values);
+        hf_flow_destroy(&flow);
+        hf_array_destroy(&rho);
+        hf_array_destroy(&z);
+        hf_array_destroy(&twin_z);
+        hf_array_destroy(&psi);
+        hf_array_destroy(&twin_psi);
+        trial_destroy(&t);
+    }
+    gsl_rng_free(random);
+}
+
+/* A right-hand side asks for the potential in pieces. */
+Test(table, potential_of_any_range_is_that_of_the_whole) {
+    gsl_rng *random = make_random(41);
+    for (size_t s = 0; s < head_shape_count; s++) {
+        trial t = {.form = head_shapes[s].form,
+                   .alphas = head_shapes[s].alphas,
+                   .values = head_shapes[s].values,
+                   .ridge = 0.7};
+        trial_create(&t, random);
+        const hf_grid *grid = hf_problem_grid(t.problem);
+        size_t cells = hf_grid_cells(grid);
+        hf_table *table;
+        cr_assert_eq(hf_table_create(NULL, hf_problem_model(t.problem), grid, &table), HF_OK);
+        size_t terms = hf_table_rows(table) * (1 + t.values);
+        double *coefficients = make_array(terms), *whole = make_array(cells), *part = make_array(cells);
+        fill_uniform(random, -2.385, 2.385, terms, coefficients);
+        hf_table_potential(table, coefficients, 0, cells, whole);
+        for (int k = 0; k < 50; k++) {
+            size_t first = gsl_rng_uniform_int(random, cells);
+            size_t count = gsl_rng_uniform_int(random, cells - first + 1);
+            hf_table_potential(table, coefficients, first, count, part);
+            cr_expect_arr_eq(part, whole + first, count * sizeof *part, "%s %zu %zu", t.form, first, count);
+        }
+        hf_table_destroy(&table);
+        cr_expect_null(table);
+        hf_array_destroy(&coefficients);
+        hf_array_destroy(&whole);
+        hf_array_destroy(&part);
+        trial_destroy(&t);
+    }
+    gsl_rng_free(random);
+}
+
+/* sum |C| rho_i times the mean of |theta|^2/2, and of |W(v) c_i|^2 with v spread evenly over the cell. */
+Test(table, second_moments_equal_the_twin) {
+    gsl_rng *random = make_random(42);
+    for (size_t s = 0; s < head_shape_count; s++) {
+        trial t = {.form = head_shapes[s].form,
+                   .alphas = head_shapes[s].alphas,
+                   .values = head_shapes[s].values,
+                   .ridge = 0.7};
+        trial_create(&t, random);
+        const hf_grid *grid = hf_problem_grid(t.problem);
+        const hf_events *events = hf_problem_events(t.problem);
+        double *rho = make_array(hf_grid_cells(grid)), half_square = 0, second = 0;
+        hf_table *table;
+        cr_assert_eq(hf_table_create(NULL, hf_problem_model(t.problem), grid, &table), HF_OK);
+        fill_density(random, grid, 0.3, rho);
+        for (size_t i = 0; i < hf_grid_cells(grid); i++) {
+            double mass = hf_grid_volume(grid) * rho[i];
+            half_square += mass * twin_half_square(&t, i);
+            for (size_t e = 0; e < hf_events_count(events); e++) {
+                double theta[HF_DIM_MAX], c[WIDTH] = {0}, h[CLASSES];
+                hf_grid_centers(grid, i, theta);
+                twin_mean_context(&t, e, 0, theta, 1, c);
+                /* two Gauss points an axis are exact for a square: the corners of a smaller box */
+                for (size_t corner = 0; corner < (size_t)1 << t.values; corner++) {
+                    double v[HF_VALUE_MAX];
+                    for (size_t j = 0; j < t.values; j++)
+                        v[j] = theta[t.alphas + j] +
+                               (corner >> j & 1 ? 1 : -1) * hf_grid_spacing(grid, t.alphas + j) / sqrt(12);
+                    twin_output(&t.heads, v, c, h);
+                    for (size_t k = 0; k < CLASSES; k++)
+                        second += hf_events_weight(events, e) * mass * h[k] * h[k] /
+                                  (double)((size_t)1 << t.values);
+                }
+            }
+        }
+        cr_expect_float_eq(hf_table_half_square(table, rho), half_square, 1e-13);
+        cr_expect_float_eq(hf_table_second_moment(table, rho) / second, 1, 1e-13, "%s %zu %zu", t.form,
+                           t.alphas, t.values);
+        hf_table_destroy(&table);
+        hf_array_destroy(&rho);
+        trial_destroy(&t);
+    }
+    gsl_rng_free(random);
+}
+
+Test(table, states_its_size) {
+    gsl_rng *random = make_random(43);
+    trial t = {.form = "affine", .alphas = 1, .values = 1};
+    trial_create(&t, random);
+    const hf_model *model = hf_problem_model(t.problem);
+    size_t columns = hf_events_count(hf_problem_events(t.problem)) * WIDTH;
+    size_t alpha_cells = hf_grid_axis(hf_problem_grid(t.problem), 0)->cells;
+    size_t bytes = hf_table_bytes(model, hf_problem_grid(t.problem));
+    cr_expect_geq(bytes, alpha_cells * columns * sizeof(double));
+    cr_expect_leq(bytes, (alpha_cells + 4) * columns * sizeof(double), "nothing of the full grid's size");
+    hf_grid *grid;
+    const hf_axis huge[] = {{"a", -2, 2, (size_t)1 << 55, false}, {"v", -2, 2, 4, false}};
+    cr_assert_eq(hf_grid_create(NULL, 2, huge, &grid), HF_OK);
+    cr_expect_geq(hf_table_bytes(model, grid), (size_t)1 << 55);
+    hf_grid_destroy(&grid);
+    hf_error error = {0};
+    hf_table *table;
+    cr_assert_eq(hf_grid_create(NULL, 1, hf_grid_axis(hf_problem_grid(t.problem), 0), &grid), HF_OK);
+    cr_expect_eq(hf_table_create(&error, model, grid, &table), HF_ERR_INPUT);
+    cr_expect_str_eq(error.message, "a grid of 1 axes for heads with 2 coordinates");
+    cr_expect_null(table);
+    hf_grid_destroy(&grid);
+    trial_destroy(&t);
+    gsl_rng_free(random);
+}
+
+/* ---- at a point ---------------------------------------------------------------------------------------- */
+
+/* Calls `check` with every shape of heads on random data. */
+static void for_all_shapes(unsigned long seed, void (*check)(gsl_rng *random, const trial *t)) {
+    gsl_rng *random = make_random(seed);
+    for (size_t s = 0; s < head_shape_count; s++) {
+        trial t = {.form = head_shapes[s].form,
+                   .alphas = head_shapes[s].alphas,
+                   .values = head_shapes[s].values,
+                   .ridge = 0.7};
+        trial_create(&t, random);
+        check(random, &t);
+        trial_destroy(&t);
+    }
+    gsl_rng_free(random);
+}
+
+static void check_points(gsl_rng *random, const trial *t) {
+    enum { ATOMS = 5 };
+    const hf_model *model = hf_problem_model(t->problem);
+    const hf_events *events = hf_problem_events(t->problem);
+    size_t dim = t->alphas + t->values, count = hf_events_count(events);
+    double theta[ATOMS * HF_DIM_MAX], mass[ATOMS], sum[CLASSES * 8] = {0}, z[CLASSES * 8];
+    fill_uniform(random, -1.5, 1.5, ATOMS * dim, theta);
+    fill_uniform(random, 0, 1, ATOMS, mass);
+    for (size_t a = 0; a < ATOMS; a++)
+        for (size_t e = 0; e < count; e++) {
+            double c[WIDTH], twin_c[WIDTH], h[CLASSES], twin_h[CLASSES];
+            hf_model_context(model, e, theta + a * dim, c);
+            twin_context(&t->heads, events, e, theta + a * dim, twin_c);
+            cr_expect_leq(largest_difference(WIDTH, c, twin_c), 1e-14);
+            hf_model_head_logits(model, e, theta + a * dim, h);
+            twin_output(&t->heads, theta + a * dim + t->alphas, twin_c, twin_h);
+            cr_expect_leq(largest_difference(CLASSES, h, twin_h), 1e-13);
+            for (size_t k = 0; k < CLASSES; k++)
+                sum[e * CLASSES + k] += mass[a] * h[k];
+        }
+    hf_model_atoms_logits(model, ATOMS, theta, mass, z);
+    cr_expect_leq(largest_difference(count * CLASSES, z, sum), 1e-13);
+}
+
+Test(point, contexts_and_logits_equal_the_twin) {
+    for_all_shapes(44, check_points);
+}
+
+/* Psi(theta) = sum w_e r_e . h_e(theta) + ridge, for any residuals; its derivatives by fourth-order
+ * differences with step 1e-3: error h^4/30 of a fifth derivative of order 100, rounding 1e-15/h. */
+static void check_potential(gsl_rng *random, const trial *t) {
+    const double h = 1e-3, tolerance = 1e-10;
+    const hf_model *model = hf_problem_model(t->problem);
+    const hf_events *events = hf_problem_events(t->problem);
+    size_t dim = t->alphas + t->values, count = hf_events_count(events);
+    double residual[8 * CLASSES], theta[HF_DIM_MAX], psi[4], shifted[4][HF_DIM_MAX];
+    double gradient[HF_DIM_MAX], hessian[HF_DIM_MAX * HF_DIM_MAX], logits[CLASSES];
+    double *projection = make_array(hf_model_projection_size(model));
+    fill_uniform(random, -1, 1, count * CLASSES, residual);
+    fill_uniform(random, -1.5, 1.5, dim, theta);
+    hf_model_project_residual(model, residual, projection);
+    double value = hf_model_potential(model, projection, theta, gradient, hessian), expected = 0;
+    for (size_t d = 0; d < dim; d++)
+        expected += t->heads.form->periodic && d == 0 ? 0 : t->ridge * theta[d] * theta[d] / 2;
+    for (size_t e = 0; e < count; e++) {
+        hf_model_head_logits(model, e, theta, logits);
+        for (size_t k = 0; k < CLASSES; k++)
+            expected += hf_events_weight(events, e) * residual[e * CLASSES + k] * logits[k];
+    }
+    cr_expect_float_eq(value, expected, 1e-13);
+    cr_expect_eq(value, hf_model_potential(model, projection, theta, NULL, NULL));
+    for (size_t d = 0; d < dim; d++) {
+        static const double offset[] = {-2, -1, 1, 2};
+        double here = theta[d];
+        for (int k = 0; k < 4; k++) {
+            theta[d] = here + offset[k] * h;
+            psi[k] = hf_model_potential(model, projection, theta, shifted[k], NULL);
+        }
+        theta[d] = here;
+        cr_expect_float_eq((psi[0] - 8 * psi[1] + 8 * psi[2] - psi[3]) / (12 * h), gradient[d], tolerance,
+                           "%s %zu %zu", t->form, t->alphas, t->values);
+        for (size_t b = 0; b < dim; b++) {
+            double *const *g = (double *[]){shifted[0], shifted[1], shifted[2], shifted[3]};
+            double second = (g[0][b] - 8 * g[1][b] + 8 * g[2][b] - g[3][b]) / (12 * h);
+            cr_expect_float_eq(second, hessian[d * dim + b], tolerance, "%s %zu %zu: %zu %zu", t->form,
+                               t->alphas, t->values, d, b);
+        }
+    }
+    hf_array_destroy(&projection);
+}
+
+Test(point, derivatives_equal_differences) {
+    for_all_shapes(45, check_potential);
+}
+
+/* ---- scores of any size -------------------------------------------------------------------------------- */
+
+static hf_model *make_score_model(const hf_events *events, double base) {
+    static const double value[CLASSES * WIDTH] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    double attention_base[WIDTH * WIDTH] = {0}, basis[WIDTH * WIDTH] = {1};
+    attention_base[8] = base; /* the last component of every token is 1: a common shift of the scores */
+    hf_heads heads = {.form = hf_attention_form_find("affine"),
+                      .attention_coordinates = 1,
+                      .attention_basis_count = 1,
+                      .attention_base = attention_base,
+                      .attention_basis = basis,
+                      .value_base = value};
+    hf_model *model;
+    cr_assert_eq(hf_model_create(NULL, &heads, events, 0, &model), HF_OK);
+    return model;
+}
+
+/* First components 3, 3, -1, query 2: scores 6a, 6a, -2a, 4a (plus a common base). At a >> 0 the first two
+ * tokens share the attention, at a << 0 the third has it all, and the potential is flat: its derivatives
+ * vanish like exp(-2|a|). */
+Test(score, large_scores_have_their_limits) {
+    static const double tokens[4][WIDTH] = {{3, 0.25, 1}, {3, 2.385, 1}, {-1, -7.5, 1}, {2, 1.5, 1}};
+    const double top[WIDTH] = {3, (0.25 + 2.385) / 2, 1}, bottom[WIDTH] = {-1, -7.5, 1};
+    hf_events *events;
+    cr_assert_eq(hf_events_create(NULL, WIDTH, CLASSES, &events), HF_OK);
+    cr_assert_eq(hf_events_add(NULL, events, 4, tokens[0], (const double[]){0.2, 0.3, 0.5}, 1), HF_OK);
+    for (double base = -1e4; base <= 1e4; base += 1e4)
+        for (double size = 100; size <= 1e4; size *= 10)
+            for (int sign = -1; sign <= 1; sign += 2) {
+                hf_model *model = make_score_model(events, base);
+                const double *limit = sign > 0 ? top : bottom, residual[] = {0.3, -1.2, 0.9};
+                double alpha = sign * size, c[WIDTH], h[CLASSES], gradient, hessian;
+                double projection[WIDTH], psi = 0;
+                for (size_t i = 0; i < WIDTH; i++)
+                    psi += residual[i] * limit[i];
+                hf_model_context(model, 0, &alpha, c);
+                hf_model_head_logits(model, 0, &alpha, h);
+                cr_expect_leq(largest_difference(WIDTH, c, limit), 1e-15);
+                cr_expect_leq(largest_difference(WIDTH, h, limit), 2e-15);
+                hf_model_project_residual(model, residual, projection);
+                cr_expect_float_eq(hf_model_potential(model, projection, &alpha, &gradient, &hessian), psi,
+                                   1e-14);
+                cr_expect_leq(fabs(gradient), 1e3 * exp(-2 * size));
+                cr_expect_leq(fabs(hessian), 1e4 * exp(-2 * size));
+                hf_model_destroy(&model);
+            }
+    hf_events_destroy(&events);
+}
+
+/* A common shift of an event's scores changes nothing, up to the rounding of the scores: 1e4 eps. */
+Test(score, a_common_shift_changes_nothing) {
+    gsl_rng *random = make_random(46);
+    hf_events *events;
+    cr_assert_eq(hf_events_create(NULL, WIDTH, CLASSES, &events), HF_OK);
+    for (int e = 0; e < 5; e++) {
+        double tokens[4][WIDTH];
+        fill_uniform(random, -1.5, 1.5, sizeof tokens / sizeof(double), tokens[0]);
+        for (int s = 0; s < 4; s++)
+            tokens[s][2] = 1;
+        cr_assert_eq(hf_events_add(NULL, events, 4, tokens[0], (const double[]){0.2, 0.3, 0.5}, 1), HF_OK);
+    }
+    hf_model *model = make_score_model(events, 0.25), *shifted = make_score_model(events, 1e4);
+    double residual[5 * CLASSES], projection[5 * WIDTH], value[2][3], alpha = 1.385;
+    fill_uniform(random, -1, 1, 5 * CLASSES, residual);
+    hf_model_project_residual(model, residual, projection);
+    value[0][0] = hf_model_potential(model, projection, &alpha, &value[0][1], &value[0][2]);
+    value[1][0] = hf_model_potential(shifted, projection, &alpha, &value[1][1], &value[1][2]);
+    cr_expect_leq(largest_difference(3, value[0], value[1]), 1e-11);
+    hf_model_destroy(&model);
+    hf_model_destroy(&shifted);
+    hf_events_destroy(&events);
+    gsl_rng_free(random);
+}
+
+/* ---- what is refused ----------------------------------------------------------------------------------- */
+
+Test(forms, are_found_by_name) {
+    size_t count;
+    const hf_attention_form *const *forms = hf_attention_forms(&count);
+    cr_assert_eq(count, 3);
+    for (size_t i = 0; i < count; i++)
+        cr_expect_eq(hf_attention_form_find(forms[i]->name), forms[i]);
+    cr_expect_null(hf_attention_form_find("afine"));
+    cr_expect(hf_attention_form_find("angle")->periodic);
+    cr_expect_not(hf_attention_form_find("product")->periodic);
+}
+
+static void expect_refused(const hf_heads *heads, double ridge, const char *text) {
+    gsl_rng *random = make_random(47);
+    hf_events *events = make_random_events(random, WIDTH, CLASSES, 2);
+    hf_model *model;
+    hf_error error = {0};
+    cr_expect_eq(hf_model_create(&error, heads, events, ridge, &model), HF_ERR_INPUT, "%s", text);
+    cr_expect_null(model);
+    cr_expect_not_null(strstr(error.message, text), "'%s' is not in '%s'", text, error.message);
+    hf_events_destroy(&events);
+    gsl_rng_free(random);
+}
+
+Test(model, refuses_heads_that_do_not_fit) {
+    static const struct {
+        const char *form;
+        size_t alphas, basis, values;
+        const char *text;
+    } wrong[] = {
+        {"affine", 2, 1, 1, "form affine: 2 coordinates and 1 basis matrices; expected 0 to 3 coordinates"},
+        {"affine", 4, 4, 0, "form affine: 4 coordinates"},
+        {"product", 1, 1, 1, "form product: 1 coordinates and 1 basis matrices; expected 2 coordinates"},
+        {"product", 2, 2, 1, "form product: 2 coordinates and 2 basis"},
+        {"angle", 1, 1, 1, "form angle: 1 coordinates and 1 basis matrices; expected 1 coordinate and 2"},
+        {"angle", 2, 2, 1, "form angle: 2 coordinates"},
+        {"affine", 0, 0, 4, "4 value coordinates; expected 0 to 3"},
+        {"affine", 0, 0, 0, "heads with 0 coordinates; expected 1 to 4"},
+        {"affine", 3, 3, 2, "heads with 5 coordinates; expected 1 to 4"},
+    };
+    static const double zeros[64] = {0};
+    hf_heads heads = {
+        .attention_base = zeros, .attention_basis = zeros, .value_base = zeros, .value_basis = zeros};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        heads.form = hf_attention_form_find(wrong[i].form);
+        heads.attention_coordinates = wrong[i].alphas;
+        heads.attention_basis_count = wrong[i].basis;
+        heads.value_coordinates = wrong[i].values;
+        expect_refused(&heads, 0, wrong[i].text);
+    }
+    heads.form = hf_attention_form_find("affine");
+    heads.attention_coordinates = heads.attention_basis_count = heads.value_coordinates = 1;
+    expect_refused(&heads, -0.5, "ridge -0.5");
+    expect_refused(&heads, NAN, "ridge nan");
+    expect_refused(&heads, INFINITY, "ridge inf");
+}

@@ -1,0 +1,101 @@
+/* The base module: statuses, messages, arrays and the search for a near word. */
+#include <criterion/criterion.h>
+#include <headflow/base.h>
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+Test(status, exit_codes_are_those_of_the_program) {
+    cr_expect_eq(hf_status_exit_code(HF_OK), 0);
+    cr_expect_eq(hf_status_exit_code(HF_ERR_INPUT), 2);
+    cr_expect_eq(hf_status_exit_code(HF_ERR_NUMERIC), 3);
+    cr_expect_eq(hf_status_exit_code(HF_ERR_IO), 4);
+    cr_expect_eq(hf_status_exit_code(HF_ERR_MEMORY), 4);
+    cr_expect_str_eq(hf_status_text(HF_ERR_NUMERIC), "numerical failure");
+}
+
+static hf_status forward(hf_error *error, bool fail, int *reached) {
+    HF_TRY(fail ? hf_raise(error, HF_ERR_IO, "file %s, line %d", "a.csv", 17) : HF_OK);
+    ++*reached;
+    return HF_OK;
+}
+
+Test(status, failures_are_forwarded_with_their_message) {
+    hf_error error = {0};
+    int reached = 0;
+    cr_expect_eq(forward(&error, false, &reached), HF_OK);
+    cr_expect_eq(error.status, HF_OK);
+    cr_expect_eq(forward(&error, true, &reached), HF_ERR_IO);
+    cr_expect_eq(forward(NULL, true, &reached), HF_ERR_IO, "a message that nobody wants is dropped");
+    cr_expect_eq(reached, 1);
+    cr_expect_eq(error.status, HF_ERR_IO);
+    cr_expect_str_eq(error.message, "file a.csv, line 17");
+}
+
+Test(status, a_long_message_is_cut) {
+    char text[2 * HF_MESSAGE_MAX];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    hf_error error = {0};
+    hf_raise(&error, HF_ERR_INPUT, "%s", text);
+    cr_expect_eq(strlen(error.message), HF_MESSAGE_MAX - 1);
+}
+
+Test(version, has_three_numbers) {
+    int number[3];
+    cr_expect_eq(sscanf(hf_version(), "%d.%d.%d", &number[0], &number[1], &number[2]), 3);
+}
+
+Test(array, is_zeroed_and_aligned) {
+    for (size_t count = 0; count < 40; count++) {
+        double *array;
+        cr_assert_eq(hf_array_create(NULL, count, &array), HF_OK);
+        cr_assert_not_null(array);
+        cr_expect_eq((uintptr_t)array % 64, 0);
+        for (size_t i = 0; i < count; i++)
+            cr_expect_eq(array[i], 0);
+        hf_array_destroy(&array);
+        cr_expect_null(array);
+    }
+    hf_array_destroy(NULL);
+}
+
+Test(array, refuses_what_does_not_fit) {
+    const size_t counts[] = {SIZE_MAX, SIZE_MAX / sizeof(double), SIZE_MAX / sizeof(double) - 7,
+                             SIZE_MAX / 4 / sizeof(double)};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        hf_error error = {0};
+        double *array = (double[]){2.385};
+        cr_expect_eq(hf_array_create(&error, counts[i], &array), HF_ERR_MEMORY, "%zu numbers", counts[i]);
+        cr_expect_null(array);
+        cr_expect_eq(error.status, HF_ERR_MEMORY);
+    }
+    void *block = &block;
+    cr_expect_eq(hf_allocate(NULL, SIZE_MAX / 2, 16, &block), HF_ERR_MEMORY);
+    cr_expect_null(block);
+}
+
+Test(array, strings_are_copied) {
+    char text[] = "head", *copy;
+    cr_assert_eq(hf_string_copy(NULL, text, &copy), HF_OK);
+    text[0] = 'd';
+    cr_expect_str_eq(copy, "head");
+    free(copy);
+}
+
+Test(nearest, offers_what_was_probably_meant) {
+    const char *const fluxes[] = {"upwind", "muscl", "scharfetter-gummel", "duality5", "duality7"};
+    const size_t count = sizeof fluxes / sizeof fluxes[0];
+    cr_expect_str_eq(hf_nearest("upwnid", count, fluxes), "upwind");
+    cr_expect_str_eq(hf_nearest("muscle", count, fluxes), "muscl");
+    cr_expect_str_eq(hf_nearest("duality7", count, fluxes), "duality7");
+    cr_expect_str_eq(hf_nearest("scharfetter_gummel", count, fluxes), "scharfetter-gummel");
+    cr_expect_null(hf_nearest("godunov", count, fluxes));
+    cr_expect_null(hf_nearest("", count, fluxes));
+    cr_expect_null(hf_nearest("muscl", 0, NULL));
+    char longer[200] = {0};
+    memset(longer, 'u', sizeof longer - 1);
+    cr_expect_null(hf_nearest(longer, count, fluxes), "a word of any length is safe");
+}
