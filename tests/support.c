@@ -119,13 +119,14 @@ const head_shape head_shapes[] = {
 const size_t head_shape_count = sizeof head_shapes / sizeof head_shapes[0];
 
 void fill_density(gsl_rng *random, const hf_grid *grid, double empty, double *rho) {
+    size_t cells = hf_grid_cells(grid);
     double mass = 0;
-    for (size_t i = 0; i < hf_grid_cells(grid); i++) {
-        rho[i] = uniform(random, 0, 1) < empty ? 0 : exp(uniform(random, -3, 1));
-        mass += rho[i] * hf_grid_volume(grid);
-    }
-    cr_assert(mass > 0);
-    for (size_t i = 0; i < hf_grid_cells(grid); i++)
+    while (mass == 0)
+        for (size_t i = 0; i < cells; i++) {
+            rho[i] = uniform(random, 0, 1) < empty ? 0 : exp(uniform(random, -3, 1));
+            mass += rho[i] * hf_grid_volume(grid);
+        }
+    for (size_t i = 0; i < cells; i++)
         rho[i] /= mass;
 }
 

@@ -81,6 +81,69 @@ Test(grid, marginals_of_a_product_are_its_factors) {
     gsl_rng_free(random);
 }
 
+/* Moments of the piecewise constant density, as sums over ever finer points of its cells: an angle by its
+ * sine about the circular mean at cell centres, a line by x with the spread h^2/12 inside a cell. */
+Test(grid, moments_of_a_density_are_those_of_its_points) {
+    gsl_rng *random = make_random(21);
+    for (size_t dim = 1; dim <= HF_DIM_MAX; dim++) {
+        hf_grid *grid = make_grid(dim);
+        size_t cells = hf_grid_cells(grid);
+        double *rho = make_array(cells), *theta = make_array(cells * dim);
+        double mean[4], covariance[16], point_mean[4], point_covariance[16];
+        fill_uniform(random, 0, 2.385, cells, rho);
+        for (size_t i = 0; i < cells; i++)
+            hf_grid_centers(grid, i, theta + i * dim);
+        double mass = hf_grid_moments(grid, rho, mean, covariance), sum = 0;
+        double point_mass = hf_points_moments(grid, cells, theta, rho, point_mean, point_covariance);
+        for (size_t d = 0; d < dim; d++) {
+            double h = hf_grid_spacing(grid, d), first = 0, sine = 0, cosine = 0;
+            point_covariance[d * dim + d] += axes[d].periodic ? 0 : h * h / 12;
+            for (size_t i = 0; i < cells; i++) {
+                first += rho[i] / point_mass * theta[i * dim + d];
+                sine += rho[i] * sin(theta[i * dim + d]);
+                cosine += rho[i] * cos(theta[i * dim + d]);
+            }
+            if (axes[d].periodic) { /* the mean turns all deviations so that they balance */
+                cr_expect_float_eq(sin(mean[d]) * cosine, cos(mean[d]) * sine, 1e-13 * point_mass);
+                cr_expect_gt(cos(mean[d]) * cosine + sin(mean[d]) * sine, 0);
+            } else
+                cr_expect_float_eq(mean[d], first, 1e-13);
+        }
+        for (size_t d = 0; d < dim; d++)
+            for (size_t b = 0; b < dim; b++) {
+                double expected = 0, h = hf_grid_spacing(grid, d);
+                for (size_t i = 0; i < cells; i++) {
+                    double x = theta[i * dim + d] - mean[d], y = theta[i * dim + b] - mean[b];
+                    x = axes[d].periodic ? sin(x) : x;
+                    y = axes[b].periodic ? sin(y) : y;
+                    expected += rho[i] / point_mass * x * y;
+                }
+                expected += d == b && !axes[d].periodic ? h * h / 12 : 0;
+                cr_expect_float_eq(covariance[d * dim + b], expected, 1e-13);
+            }
+        for (size_t i = 0; i < cells; i++)
+            sum += rho[i];
+        cr_expect_float_eq(point_mass, sum, 1e-13 * sum);
+        cr_expect_float_eq(mass, sum * hf_grid_volume(grid), 1e-13 * mass);
+        cr_expect_leq(largest_difference(dim, mean, point_mean), 1e-13);
+        cr_expect_leq(largest_difference(dim * dim, covariance, point_covariance), 1e-13);
+        hf_array_destroy(&rho);
+        hf_array_destroy(&theta);
+        hf_grid_destroy(&grid);
+    }
+    gsl_rng_free(random);
+}
+
+/* The uniform density on a line has the moments of the interval on any grid. */
+Test(grid, moments_of_a_uniform_density_are_exact) {
+    hf_grid *grid = make_grid(1);
+    double rho[4] = {0.2, 0.2, 0.2, 0.2}, mean, variance;
+    cr_expect_float_eq(hf_grid_moments(grid, rho, &mean, &variance), 1, 1e-15);
+    cr_expect_float_eq(mean, 0.5, 1e-15);
+    cr_expect_float_eq(variance, 25.0 / 12, 1e-15 * 4);
+    hf_grid_destroy(&grid);
+}
+
 static void expect_refused(size_t dim, const hf_axis *wrong, const char *text) {
     hf_error error = {0};
     hf_grid *grid = (hf_grid *)&error;

@@ -1,7 +1,7 @@
 /** @file attention.h
  *  Attention heads and the events they see: scores, context vectors, head logits and their derivatives at a
  *  point theta = (alpha, v), and the context table that turns density moments into logits and residuals into
- *  the potential on a grid. docs/theory.md (2)-(6). */
+ *  the potential on a grid. docs/theory.md (2)-(5), (8)-(9), (12). */
 #ifndef HEADFLOW_ATTENTION_H
 #define HEADFLOW_ATTENTION_H
 
@@ -131,8 +131,8 @@ void hf_table_coefficients(hf_table *table, const double *residual, double *coef
 void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
                         double *psi);
 
-/** sum_i |C| rho_i |h_{e,i}|^2 averaged over events: the second moment of the head logits, for sigma^2.
- *  docs/theory.md (12). @param[in] rho shape (cells) */
+/** int |h_e|^2 dmu averaged over events: the second moment of the head logits, for sigma^2, with squares of v
+ *  as cell means. docs/theory.md (12), docs/numerics.md (17). @param[in] rho shape (cells) */
 double hf_table_second_moment(const hf_table *table, const double *rho);
 
 /** (1/2) sum_i |C| rho_i mean_i |theta|^2, the ridge per unit lambda: docs/numerics.md (5). */

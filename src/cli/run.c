@@ -96,7 +96,7 @@ static void print_summary(const report *r, const hf_statistics *s, double second
         printf("  free energy      %.12g nat\n", r->last.free_energy);
     printf("  gap              %.4g nat (an upper bound of %s - its minimum)\n", r->last.gap,
            heated ? "free energy" : "risk");
-    printf("  dissipated       %.12g nat%s\n", r->last.dissipated, heated ? " (infinite rate at t = 0)" : "");
+    printf("  dissipated       %.12g nat\n", r->last.dissipated);
     printf("  energy balance   %.2g (promised %.2g%s)\n", r->balance, balance_limit(p),
            heated ? ", from the first output after 0" : "");
     printf("  mass error       %.2g (promised %.2g)\n", r->mass_error, mass_limit);

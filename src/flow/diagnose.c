@@ -77,33 +77,49 @@ static double search_function(const gsl_vector *x, void *parameters) {
     return lowest_at_alpha(search, alpha);
 }
 
-/* The STARTS lowest alpha-cells by the potential at their centres, lowest first. */
-static size_t lowest_rows(const hf_flow *flow, size_t rows[STARTS]) {
+/* min over v of Psi in each alpha-cell, from the coefficients on the grid. low: shape (alpha-cells). */
+static void lowest_of_rows(const hf_flow *flow, size_t value_cells, double *low) {
     const hf_grid *grid = hf_problem_grid(flow->problem);
     const hf_model *model = hf_problem_model(flow->problem);
-    size_t found = 0, n = hf_model_attention_coordinates(model);
-    size_t terms = 1 + hf_model_value_coordinates(model), value_cells = 1;
-    double value[STARTS];
-    for (size_t d = n; d < hf_grid_dim(grid); d++)
-        value_cells *= hf_grid_axis(grid, d)->cells;
+    size_t terms = 1 + hf_model_value_coordinates(model);
     for (size_t a = 0; a < hf_table_rows(flow->table); a++) {
-        double theta[HF_DIM_MAX], low = minimum_over_values(grid, model, flow->coefficients + a * terms);
+        double theta[HF_DIM_MAX];
         hf_grid_centers(grid, a * value_cells, theta);
-        for (size_t d = 0; d < n; d++)
+        low[a] = minimum_over_values(grid, model, flow->coefficients + a * terms);
+        for (size_t d = 0; d < hf_model_attention_coordinates(model); d++)
             if (hf_model_ridged(model, d))
-                low += 0.5 * hf_model_ridge(model) * theta[d] * theta[d];
-        size_t place = found;
-        for (; place > 0 && value[place - 1] > low; place--)
-            if (place < STARTS) {
-                value[place] = value[place - 1];
+                low[a] += 0.5 * hf_model_ridge(model) * theta[d] * theta[d];
+    }
+}
+
+/* Whether an alpha-cell is not above its neighbours along any axis. */
+static bool is_local_minimum(const hf_grid *grid, size_t alphas, size_t value_cells, const double *low,
+                             size_t row) {
+    for (size_t d = 0; d < alphas; d++) {
+        const hf_axis *axis = hf_grid_axis(grid, d);
+        size_t stride = hf_grid_stride(grid, d) / value_cells, n = axis->cells, index = row / stride % n;
+        size_t start = row - index * stride;
+        size_t behind = index > 0 ? index - 1 : axis->periodic ? n - 1 : index;
+        size_t ahead = index + 1 < n ? index + 1 : axis->periodic ? 0 : index;
+        if (low[row] > low[start + behind * stride] || low[row] > low[start + ahead * stride])
+            return false;
+    }
+    return true;
+}
+
+/* The lowest local minima among the alpha-cells, at most STARTS, lowest first. Returns their number. */
+static size_t lowest_minima(const hf_flow *flow, size_t value_cells, const double *low, size_t rows[STARTS]) {
+    const hf_grid *grid = hf_problem_grid(flow->problem);
+    size_t found = 0, alphas = hf_model_attention_coordinates(hf_problem_model(flow->problem));
+    for (size_t a = 0; a < hf_table_rows(flow->table); a++) {
+        if (!is_local_minimum(grid, alphas, value_cells, low, a))
+            continue;
+        size_t place = found < STARTS ? found++ : STARTS;
+        for (; place > 0 && low[rows[place - 1]] > low[a]; place--)
+            if (place < STARTS)
                 rows[place] = rows[place - 1];
-            }
-        if (place < STARTS) {
-            value[place] = low;
+        if (place < STARTS)
             rows[place] = a;
-        }
-        if (found < STARTS)
-            found++;
     }
     return found;
 }
@@ -114,11 +130,15 @@ static hf_status lowest_potential(hf_error *error, hf_flow *flow, double *lowest
     const hf_grid *grid = hf_problem_grid(flow->problem);
     const hf_model *model = hf_problem_model(flow->problem);
     size_t n = hf_model_attention_coordinates(model), rows[STARTS];
-    double *projection;
+    size_t value_cells = hf_grid_cells(grid) / hf_table_rows(flow->table);
+    double *projection, *low;
+    HF_TRY(hf_array_create(error, hf_table_rows(flow->table), &low));
+    lowest_of_rows(flow, value_cells, low);
+    size_t found = lowest_minima(flow, value_cells, low, rows);
+    hf_array_destroy(&low);
     HF_TRY(hf_array_create(error, hf_model_projection_size(model), &projection));
     hf_model_project_residual(model, flow->logits, projection);
     alpha_search search = {grid, model, projection};
-    size_t found = lowest_rows(flow, rows), value_cells = hf_grid_cells(grid) / hf_table_rows(flow->table);
     *lowest = INFINITY;
     gsl_multimin_fminimizer *simplex =
         n > 0 ? gsl_multimin_fminimizer_alloc(gsl_multimin_fminimizer_nmsimplex2, n) : NULL;
@@ -130,12 +150,13 @@ static hf_status lowest_potential(hf_error *error, hf_flow *flow, double *lowest
         if (n == 0)
             break;
         gsl_multimin_function function = {search_function, n, &search};
+        double tolerance = 1e-5 * hf_grid_spacing(grid, 0); /* the value's error is quadratic in it */
         for (size_t d = 0; d < n; d++) {
             gsl_vector_set(start, d, theta[d]);
             gsl_vector_set(step, d, 0.5 * hf_grid_spacing(grid, d));
         }
         gsl_multimin_fminimizer_set(simplex, &function, start, step);
-        for (int i = 0; i < SIMPLEX_STEPS && gsl_multimin_fminimizer_size(simplex) > 1e-8; i++)
+        for (int i = 0; i < SIMPLEX_STEPS && gsl_multimin_fminimizer_size(simplex) > tolerance; i++)
             if (gsl_multimin_fminimizer_iterate(simplex) != 0)
                 break;
         *lowest = fmin(*lowest, gsl_multimin_fminimizer_minimum(simplex));

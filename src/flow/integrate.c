@@ -1,4 +1,4 @@
-/* Time integration by CVODE. docs/numerics.md (19)-(22).
+/* Time integration by CVODE. docs/numerics.md (20)-(22).
  *
  *   y = (rho_1 .. rho_N, s),   rho' = the semi-discrete flow,   s' = D_h, the dissipation
  *
@@ -20,11 +20,16 @@
 #include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
 #include <time.h>
 
-/* A trial state below -GUARD atol is refused; local errors are held to TIGHTEN of the tolerances asked for,
- * because they add up over the run and because the norm of CVODE averages over cells that may mostly be
- * empty. */
-static const double GUARD = 1.0;
-static const double TIGHTEN = 0.1;
+/* A trial state below -GUARD atol is refused. The predictor of a multistep method undershoots far more than
+ * the state that comes of it, so that a stricter guard only costs steps (gibbs: 4758 instead of 400 with
+ * GUARD = 1). */
+static const double GUARD = 1e4;
+
+/* Local errors are held to this fraction of the tolerances asked for. Adams keeps its promises with room to
+ * spare (worst energy balance of the named cases 8e-10 at rtol 1e-8); the Newton iterations of BDF leave the
+ * tails of the density noisy at the level of their tolerance (gibbs: minimum -1.4 atol at a fraction of 1,
+ * -0.1 atol at 0.1). */
+static const double ADAMS_FRACTION = 1, BDF_FRACTION = 0.1;
 
 typedef struct integration {
     hf_error *error;
@@ -32,6 +37,7 @@ typedef struct integration {
     const hf_observer *observer;
     size_t cells;
     double rtol, atol, stop;
+    double fraction; /* of the tolerances, for local errors */
     SUNContext context;
     void *cvode;
     N_Vector state, between; /* y, and y (or its derivative) at a time inside the last step */
@@ -84,7 +90,7 @@ static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
 static int error_weights(N_Vector y, N_Vector weight, void *user) {
     const integration *run = user;
     const double *v = values(y);
-    double *w = values(weight), rtol = TIGHTEN * run->rtol, atol = TIGHTEN * run->atol;
+    double *w = values(weight), rtol = run->fraction * run->rtol, atol = run->fraction * run->atol;
     for (size_t i = 0; i < run->cells; i++)
         w[i] = 1 / (rtol * fabs(v[i]) + atol);
     w[run->cells] = sqrt((double)(run->cells + 1)) / (rtol * fmax(1, fabs(v[run->cells])));
@@ -297,12 +303,21 @@ static double output_time(const hf_problem *problem, size_t k) {
     return k == last ? hf_problem_end(problem) : hf_problem_end(problem) * (double)k / (double)last;
 }
 
+/* Whether the dissipation is at or below time.stop from the start, where no root can be seen. */
+static bool starts_stationary(integration *run) {
+    realtype g = 1;
+    if (run->stop > 0)
+        stationarity(0, run->state, &g, run);
+    return g <= 0;
+}
+
 static hf_status advance(integration *run, hf_statistics *statistics) {
     const hf_problem *problem = hf_flow_problem(run->flow);
     const hf_observer *observer = run->observer;
     double end = hf_problem_end(problem);
     size_t outputs = hf_problem_outputs(problem);
     HF_TRY(output(run, 0, run->state));
+    statistics->stationary = starts_stationary(run);
     if (run->sampler != NULL)
         HF_TRY(hf_sampler_start(run->error, run->sampler, 0));
     for (size_t k = 1; k < outputs && !statistics->stationary;) {
@@ -317,7 +332,7 @@ static hf_status advance(integration *run, hf_statistics *statistics) {
         if (observer->step != NULL)
             HF_TRY(observer->step(run->error, observer->self, run->time, statistics));
     }
-    if (statistics->stationary)
+    if (statistics->stationary && run->time > 0)
         HF_TRY(output(run, run->time, run->state));
     return run->sampler != NULL ? hf_sampler_finish(run->error, run->sampler) : HF_OK;
 }
@@ -334,6 +349,7 @@ hf_status hf_flow_integrate(hf_error *error, hf_flow *flow, const hf_observer *o
                        .rtol = hf_problem_rtol(problem),
                        .atol = hf_problem_atol(problem),
                        .stop = hf_problem_stop(problem),
+                       .fraction = hf_problem_temperature(problem) > 0 ? BDF_FRACTION : ADAMS_FRACTION,
                        .start_seconds = seconds_now()};
     hf_status status = set_up(&run);
     if (status == HF_OK)

@@ -25,7 +25,7 @@ double hf_profile_distribution(const hf_profile *profile, const hf_axis *axis, d
     double a = profile->a, b = profile->b;
     x = clamp(x, axis->lower, axis->upper);
     switch (profile->kind) {
-    case HF_PROFILE_BUMP: /* 1 - s with s the rescaled position: Beta(5, 5) */
+    case HF_PROFILE_BUMP: /* Beta(5, 5) in (1 + s)/2, s = (x - a)/b */
         return gsl_sf_beta_inc(BUMP_POWER + 1, BUMP_POWER + 1, clamp(0.5 * (1 + (x - a) / b), 0, 1));
     case HF_PROFILE_NORMAL:
         return normal_mass(profile, axis->lower, x) / normal_mass(profile, axis->lower, axis->upper);

@@ -39,16 +39,21 @@ static void write_rows(const hf_refinement *refinement, const double *reference,
     }
 }
 
-/* Errors on all grids and the reference's own: what the axis must hold, with room for the slope above them.
- */
-static void write_range(const hf_refinement *refinement, double highest, FILE *script) {
-    double values[(HF_REFINEMENT_MAX + 1) * QUANTITIES + 1];
+/* What the axis must hold: errors on all grids, the slope above them, and of the reference's own errors those
+ * that are not far below: a reference exact to rounding would squeeze the rest. */
+static void write_range(const hf_refinement *refinement, const double *reference, double slope,
+                        FILE *script) {
+    static const double far = 1e-3;
+    double values[HF_REFINEMENT_MAX * QUANTITIES + QUANTITIES + 1], smallest = INFINITY;
     size_t count = 0;
     for (size_t n = 0; n < refinement->count; n++, count += QUANTITIES)
         unpack(&refinement->row[n].error, values + count);
-    unpack(&refinement->reference, values + count);
-    count += QUANTITIES;
-    values[count++] = highest;
+    for (size_t i = 0; i < count; i++)
+        smallest = values[i] > 0 ? fmin(smallest, values[i]) : smallest;
+    for (size_t i = 0; i < QUANTITIES; i++)
+        if (reference[i] > far * smallest)
+            values[count++] = reference[i];
+    values[count++] = slope;
     hf_gnuplot_log_axis(script, count, values);
 }
 
@@ -102,7 +107,7 @@ static hf_status convergence_write(hf_error *error, const hf_figure_source *sour
         slope = fmax(slope, 3 * coarsest[i]);
     write_rows(refinement, reference, data);
     write_axes(refinement, script);
-    write_range(refinement, slope, script);
+    write_range(refinement, reference, slope, script);
     write_plots(refinement, reference, slope, script);
     return HF_OK;
 }

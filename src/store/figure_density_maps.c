@@ -8,12 +8,14 @@
 #include <math.h>
 #include <string.h>
 
-enum { PANELS = 6, COLUMNS = 3 };
+enum { PANELS = 6, COLUMNS = 3, MARGIN = 12 /* around what is filled: a 12th of it */ };
 
 static const double WIDTH = 170, HEIGHT = 105; /* [mm] */
 
-static const double SHOWN = 1e-3;  /* of the highest marginal: what counts as empty */
-static const double MARGIN = 0.08; /* around what is filled, of its width */
+static const double SHOWN = 1e-3; /* of the highest marginal: what counts as empty */
+
+/* What the panels fill of the page. */
+static const double LEFT = 0.085, RIGHT = 0.885, BOTTOM = 0.11, TOP = 0.88;
 
 /* A map: a time and a pair of coordinates. */
 typedef struct view {
@@ -48,8 +50,8 @@ static void choose(size_t dim, size_t outputs, view panels[PANELS]) {
             panels[k] = (view){outputs - 1, pairs4[k][0], pairs4[k][1]};
 }
 
-/* The part of each axis that the density fills at the times shown, with a margin; periodic axes whole.
- * rho, marginal: shape (cells): workspace */
+/* The part of each axis that the density fills at the times shown, with a margin, in whole cells; periodic
+ * axes whole. rho, marginal: shape (cells): workspace */
 static hf_status frame(hf_error *error, figure_page *page, double *rho, double *marginal) {
     const hf_grid *grid = page->grid;
     size_t dim = hf_grid_dim(grid), first[HF_DIM_MAX], last[HF_DIM_MAX] = {0};
@@ -72,11 +74,14 @@ static hf_status frame(hf_error *error, figure_page *page, double *rho, double *
     }
     for (size_t d = 0; d < dim; d++) {
         const hf_axis *axis = hf_grid_axis(grid, d);
-        double h = hf_grid_spacing(grid, d), margin = MARGIN * h * (double)(last[d] - first[d]);
+        double h = hf_grid_spacing(grid, d);
+        size_t margin = 1 + (last[d] - first[d]) / MARGIN;
         bool whole = axis->periodic || first[d] > last[d];
-        page->lower[d] = whole ? axis->lower : fmax(axis->lower, axis->lower + h * (double)first[d] - margin);
-        page->upper[d] =
-            whole ? axis->upper : fmin(axis->upper, axis->lower + h * (double)(last[d] + 1) + margin);
+        page->lower[d] =
+            whole || first[d] < margin ? axis->lower : axis->lower + h * (double)(first[d] - margin);
+        page->upper[d] = whole || last[d] + 1 + margin > axis->cells
+                             ? axis->upper
+                             : axis->lower + h * (double)(last[d] + 1 + margin);
     }
     return HF_OK;
 }
@@ -129,37 +134,50 @@ static bool same_axes(const view *a, const view *b) {
     return a->x == b->x && a->y == b->y;
 }
 
+/* Distance of ticks: 1, 2 or 5 times a power of ten, at most five in an interval. */
+static double tick_distance(double length) {
+    double least = length / 5, decade = pow(10, floor(log10(least)));
+    double digit = least / decade;
+    return decade * (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10);
+}
+
+/* The axis of a panel, 'x' or 'y', with its label at a place on the page, or bare. The range ends a trifle
+ * inside the outer cells, since gnuplot shows whole each cell that touches it. */
+static void script_axis(const figure_page *page, char axis, size_t coordinate, bool bare, const char *place,
+                        FILE *script) {
+    double lower = page->lower[coordinate], upper = page->upper[coordinate], trifle = 1e-6 * (upper - lower);
+    char label[HF_LABEL_MAX] = "";
+    if (!bare)
+        hf_gnuplot_label(hf_grid_axis(page->grid, coordinate)->name, label);
+    fprintf(script,
+            "set %crange [%.9g:%.9g]\nset %ctics %g\nset format %c '%s'\nset label %d '%s' at %s center\n",
+            axis, lower + trifle, upper - trifle, axis, tick_distance(upper - lower), axis, bare ? "" : "%g",
+            axis == 'x' ? 1 : 2, label, place);
+}
+
 /* Panel k at its place; labels stand at the left and below, and not between panels of equal axes. */
 static void script_panel(const figure_page *page, size_t k, double highest, FILE *script) {
-    const view *panels = page->panels;
-    const view *here = &panels[k];
-    bool shared = same_axes(&panels[0], &panels[1]), stacked = same_axes(&panels[0], &panels[COLUMNS]);
-    double gap = shared ? 0.03 : 0.09, drop = stacked ? 0.08 : 0.15;
-    double width = (0.885 - 0.085 - 2 * gap) / COLUMNS, height = (0.89 - 0.11 - drop) / 2;
-    double left = 0.085 + (double)(k % COLUMNS) * (width + gap);
-    double bottom = k < COLUMNS ? 0.11 + height + drop : 0.11;
-    char xlabel[HF_LABEL_MAX] = "", ylabel[HF_LABEL_MAX] = "";
-    bool show_x = !stacked || k >= COLUMNS, show_y = !shared || k % COLUMNS == 0;
-    if (show_x)
-        hf_gnuplot_label(hf_grid_axis(page->grid, here->x)->name, xlabel);
-    if (show_y)
-        hf_gnuplot_label(hf_grid_axis(page->grid, here->y)->name, ylabel);
+    const view *panels = page->panels, *here = &panels[k];
+    bool beside = same_axes(&panels[0], &panels[1]), above = same_axes(&panels[0], &panels[COLUMNS]);
+    double gap = beside ? 0.03 : 0.09, drop = above ? 0.08 : 0.15;
+    double width = (RIGHT - LEFT - 2 * gap) / COLUMNS, height = (TOP - BOTTOM - drop) / 2;
+    double left = LEFT + (double)(k % COLUMNS) * (width + gap);
+    double bottom = k < COLUMNS ? BOTTOM + height + drop : BOTTOM;
+    char place[64];
     fprintf(script,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\n"
             "set bmargin at screen %.4f\nset tmargin at screen %.4f\n"
-            "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n"
-            "set label 1 '%s' at screen %.4f, graph 0.5 center rotate\nset label 2 '%s' at graph 0.5, screen "
-            "%.4f center\nset format x "
-            "'%s'\nset format y '%s'\n"
             "set title '" HF_ITALIC("t") " = %.3g, max %.3g'\n",
-            left, left + width, bottom, bottom + height, page->lower[here->x], page->upper[here->x],
-            page->lower[here->y], page->upper[here->y], ylabel, left - 0.06, xlabel, bottom - 0.085,
-            show_x ? "%g" : "", show_y ? "%g" : "", page->times[here->output], highest);
+            left, left + width, bottom, bottom + height, page->times[here->output], highest);
+    snprintf(place, sizeof place, "graph 0.5, screen %.4f", bottom - 0.085);
+    script_axis(page, 'x', here->x, above && k < COLUMNS, place, script);
+    snprintf(place, sizeof place, "screen %.4f, graph 0.5 rotate", left - 0.06);
+    script_axis(page, 'y', here->y, beside && k % COLUMNS > 0, place, script);
     if (k + 1 < PANELS)
         fprintf(script, "unset colorbox\n");
     else
-        fprintf(script,
-                "set colorbox user origin screen 0.905, screen 0.11 size screen 0.015, screen 0.78\n");
+        fprintf(script, "set colorbox user origin screen %.4f, screen %.4f size screen 0.015, screen %.4f\n",
+                RIGHT + 0.02, BOTTOM, TOP - BOTTOM);
     fprintf(script,
             "plot 'density.dat' index %zu nonuniform matrix using 1:2:(sqrt($3 > 0 ? $3 / %.9g : 0)) with "
             "image\n",

@@ -1,4 +1,4 @@
-/* What every file of headflow says of itself: docs/formats.md, "Attributes of every file". */
+/* What every file of headflow says of itself: docs/formats.md, section 3. */
 #include "store/provenance.h"
 
 #include <stdio.h>

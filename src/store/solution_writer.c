@@ -96,8 +96,8 @@ static hf_status define_dimensions(hf_error *error, hf_dataset *dataset, const h
 /* The coordinate variable of an axis, cell centres, with its CF bounds. */
 static hf_status write_axis(hf_error *error, hf_dataset *dataset, const hf_grid *grid, size_t d) {
     const hf_axis *axis = hf_grid_axis(grid, d);
-    char bounds[HF_NAME_MAX + sizeof "_bounds"], title[HF_NAME_MAX + 64];
-    snprintf(bounds, sizeof bounds, "%s_bounds", axis->name);
+    char bounds[HF_NAME_MAX + sizeof "_bnds"], title[HF_NAME_MAX + 64];
+    snprintf(bounds, sizeof bounds, "%s_bnds", axis->name);
     snprintf(title, sizeof title, "head coordinate %s, cell centres", axis->name);
     HF_TRY(hf_dataset_dimension(error, dataset, axis->name, axis->cells));
     HF_TRY(hf_dataset_define(error, dataset, &(hf_variable){axis->name, {axis->name}, "1", title, 0, false}));

@@ -247,7 +247,13 @@ static hf_status richardson_reference(hf_error *error, const hf_problem *problem
     }
     for (size_t d = 0; d < hf_grid_dim(grid) && status == HF_OK; d++)
         status = split_marginal(error, &twice, d, marginal);
-    out->reference = out->uncertainty[HF_REFINEMENT_TIMES - 1];
+    /* W1 is measured to the finer grid itself, whose own error is that of the other one less the order's
+     * factor */
+    hf_errors *last = &out->uncertainty[HF_REFINEMENT_TIMES - 1];
+    if (status == HF_OK)
+        status = marginal_distance(error, finest, marginal, &last->w1);
+    last->w1 /= pow(2, out->expected_order) - 1;
+    out->reference = *last;
     grid_run_free(&twice);
     return status;
 }

@@ -13,7 +13,9 @@ static void evaluate(const hf_faces *faces, double *flux) {
         double u = (psi_left[f] - psi_right[f]) * scale;
         /* behind, upwind, ahead: choosing them by the sign of u makes one limiter do for both directions */
         double behind = u > 0 ? r0[f] : r3[f], here = u > 0 ? r1[f] : r2[f], ahead = u > 0 ? r2[f] : r1[f];
-        flux[f] = u * hf_positive(here + 0.5 * limiter(here - behind, ahead - here));
+        /* a cell that the time integrator has pushed below zero sends nothing, so it cannot fall further */
+        double face = here + 0.5 * limiter(here - behind, ahead - here);
+        flux[f] = here > 0 ? u * hf_positive(face) : 0;
     }
 }
 

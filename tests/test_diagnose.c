@@ -1,0 +1,322 @@
+/* Diagnostics against brute force: the gap and the one-sided Lipschitz constant by scanning the potential,
+ * the spread of the heads by quadrature, the mass at the walls by what is left of it inside. */
+#include "support.h"
+
+#include <criterion/criterion.h>
+#include <gsl/gsl_eigen.h>
+#include <math.h>
+#include <string.h>
+
+/* A density on a problem, its record and its potential as a function. */
+typedef struct subject {
+    const hf_problem *problem;
+    const hf_grid *grid;
+    size_t cells, dim;
+    hf_flow *flow;
+    double *rho, *psi, *projection, *residual;
+    hf_record record;
+} subject;
+
+static void subject_create(subject *s, const hf_problem *problem, gsl_rng *random) {
+    const hf_events *events = hf_problem_events(problem);
+    size_t size = hf_events_count(events) * hf_events_classes(events);
+    s->problem = problem;
+    s->grid = hf_problem_grid(problem);
+    s->cells = hf_grid_cells(s->grid);
+    s->dim = hf_grid_dim(s->grid);
+    cr_assert_eq(hf_flow_create(NULL, problem, &s->flow), HF_OK);
+    s->rho = make_array(s->cells);
+    s->psi = make_array(s->cells);
+    s->residual = make_array(size);
+    s->projection = make_array(hf_model_projection_size(hf_problem_model(problem)));
+    if (random != NULL)
+        fill_density(random, s->grid, 0.3, s->rho);
+    else
+        hf_problem_initial(problem, s->rho);
+    hf_error error = {0};
+    cr_assert_eq(hf_flow_diagnose(&error, s->flow, s->rho, &s->record), HF_OK, "%s", error.message);
+    hf_flow_potential(s->flow, s->rho, s->psi);
+    hf_flow_risk(s->flow, s->rho, s->residual);
+    hf_risk_cross_entropy(events, s->residual, s->residual);
+    hf_model_project_residual(hf_problem_model(problem), s->residual, s->projection);
+}
+
+static void subject_destroy(subject *s) {
+    hf_flow_destroy(&s->flow);
+    hf_array_destroy(&s->rho);
+    hf_array_destroy(&s->psi);
+    hf_array_destroy(&s->residual);
+    hf_array_destroy(&s->projection);
+}
+
+static double potential(const subject *s, const double *theta) {
+    return hf_model_potential(hf_problem_model(s->problem), s->projection, theta, NULL, NULL);
+}
+
+/* ---- the gap ------------------------------------------------------------------------------------------- */
+
+/* The lowest potential on a mesh of the box, ends included, and a bound of its error: a minimum is at most
+ * half a mesh width from a point, Psi - min <= (L/2) |distance|^2 with L from sampled Hessians. */
+static double scan(const subject *s, size_t points, double *error) {
+    double lowest = INFINITY, curvature = 0, square = 0, gradient[HF_DIM_MAX], hessian[16];
+    size_t total = 1;
+    for (size_t d = 0; d < s->dim; d++) {
+        const hf_axis *axis = hf_grid_axis(s->grid, d);
+        square += pow((axis->upper - axis->lower) / (double)(points - 1) / 2, 2);
+        total *= points;
+    }
+    for (size_t i = 0; i < total; i++) {
+        double theta[HF_DIM_MAX];
+        size_t rest = i;
+        for (size_t d = 0; d < s->dim; d++, rest /= points) {
+            const hf_axis *axis = hf_grid_axis(s->grid, d);
+            theta[d] =
+                axis->lower + (axis->upper - axis->lower) * (double)(rest % points) / (double)(points - 1);
+        }
+        lowest = fmin(lowest, potential(s, theta));
+        if (i % 97 == 0) {
+            hf_model_potential(hf_problem_model(s->problem), s->projection, theta, gradient, hessian);
+            curvature = fmax(curvature, largest(s->dim * s->dim, hessian));
+        }
+    }
+    *error = 0.5 * curvature * (double)s->dim * square + 1e-13;
+    return lowest;
+}
+
+static void check_gap(const subject *s, const char *name, size_t points) {
+    double mean = 0, error, lowest = scan(s, points, &error);
+    for (size_t i = 0; i < s->cells; i++)
+        mean += hf_grid_volume(s->grid) * s->rho[i] * s->psi[i];
+    cr_expect_geq(s->record.gap, mean - lowest - 1e-13, "%s: the scan found a lower potential", name);
+    cr_expect_leq(s->record.gap, mean - lowest + error, "%s: %g, %g +- %g", name, s->record.gap,
+                  mean - lowest, error);
+    cr_expect_gt(s->record.gap, 0);
+}
+
+Test(gap, equals_a_scan_of_the_potential) {
+    static const size_t points[] = {0, 2001, 201, 51, 15};
+    gsl_rng *random = make_random(90);
+    for (size_t i = 0; i < head_shape_count; i++)
+        for (int ridged = 0; ridged < 2; ridged++) {
+            trial t = {.form = head_shapes[i].form,
+                       .alphas = head_shapes[i].alphas,
+                       .values = head_shapes[i].values,
+                       .ridge = ridged ? 0.385 : 0};
+            subject s;
+            trial_create(&t, random);
+            subject_create(&s, t.problem, random);
+            check_gap(&s, t.form, points[s.dim]);
+            subject_destroy(&s);
+            trial_destroy(&t);
+        }
+    for (size_t i = 0; i < toy_count; i++) {
+        toy t = toy_find(toy_names[i]);
+        if (t.input.dim > 2 || t.input.temperature > 0)
+            continue;
+        hf_problem *problem = toy_create(&t);
+        subject s;
+        subject_create(&s, problem, NULL);
+        check_gap(&s, toy_names[i], points[s.dim]);
+        subject_destroy(&s);
+        hf_problem_destroy(&problem);
+    }
+    gsl_rng_free(random);
+}
+
+/* tau > 0: tau KL of the density to the Gibbs density of its potential, written out. */
+Test(gap, is_a_relative_entropy_at_a_temperature) {
+    gsl_rng *random = make_random(91);
+    for (size_t i = 0; i < head_shape_count; i++) {
+        trial t = {.form = head_shapes[i].form,
+                   .alphas = head_shapes[i].alphas,
+                   .values = head_shapes[i].values,
+                   .temperature = 0.385};
+        subject s;
+        trial_create(&t, random);
+        subject_create(&s, t.problem, random);
+        double mass = 0, divergence = 0, volume = hf_grid_volume(s.grid);
+        for (size_t c = 0; c < s.cells; c++)
+            mass += volume * exp(-s.psi[c] / t.temperature);
+        for (size_t c = 0; c < s.cells; c++)
+            if (s.rho[c] > 0)
+                divergence += volume * s.rho[c] * log(s.rho[c] / (exp(-s.psi[c] / t.temperature) / mass));
+        cr_expect_float_eq(s.record.gap, t.temperature * divergence, 1e-13 * (1 + s.record.gap));
+        cr_expect_gt(s.record.gap, 0);
+        subject_destroy(&s);
+        trial_destroy(&t);
+    }
+    gsl_rng_free(random);
+}
+
+/* ---- convexity ----------------------------------------------------------------------------------------- */
+
+/* lambda_max of minus the Hessian by second differences of the potential, step 1e-3: error 1e-6. */
+static double largest_of_minus_hessian(const subject *s, const double *theta) {
+    const double h = 1e-3;
+    double matrix[16], value[HF_DIM_MAX], result = -INFINITY;
+    for (size_t d = 0; d < s->dim; d++)
+        for (size_t b = 0; b < s->dim; b++) {
+            static const int sign[4][2] = {{1, 1}, {1, -1}, {-1, 1}, {-1, -1}};
+            double sum = 0;
+            for (int k = 0; k < 4; k++) {
+                double moved[HF_DIM_MAX];
+                memcpy(moved, theta, s->dim * sizeof *moved);
+                moved[d] += sign[k][0] * h;
+                moved[b] += sign[k][1] * h;
+                sum += sign[k][0] * sign[k][1] * potential(s, moved);
+            }
+            matrix[d * s->dim + b] = -sum / (4 * h * h);
+        }
+    gsl_matrix_view view = gsl_matrix_view_array(matrix, s->dim, s->dim);
+    gsl_vector_view values = gsl_vector_view_array(value, s->dim);
+    gsl_eigen_symm_workspace *work = gsl_eigen_symm_alloc(s->dim);
+    gsl_eigen_symm(&view.matrix, &values.vector, work);
+    gsl_eigen_symm_free(work);
+    for (size_t d = 0; d < s->dim; d++)
+        result = fmax(result, value[d]);
+    return result;
+}
+
+/* The centres between which all but 1e-9 of the mass lies at each end; all of a circle. */
+static void hull(const subject *s, size_t d, double *lower, double *upper) {
+    size_t n = hf_grid_axis(s->grid, d)->cells, first = 0, last = n - 1;
+    double *marginal = make_array(n), below = 0, above = 0;
+    hf_grid_marginal(s->grid, s->rho, d, marginal);
+    if (!hf_grid_axis(s->grid, d)->periodic) {
+        for (below = marginal[0]; below < 1e-9; below += marginal[first])
+            first++;
+        for (above = marginal[n - 1]; above < 1e-9; above += marginal[last])
+            last--;
+    }
+    *lower = hf_grid_center(s->grid, d, first);
+    *upper = hf_grid_center(s->grid, d, last);
+    hf_array_destroy(&marginal);
+}
+
+/* It is looked up at cell centres: between them the Hessian may be larger by h^2/8 of its second derivative,
+ * at most 2 % here (of `angle`, whose scores turn fastest). */
+Test(convexity, one_sided_lipschitz_bounds_all_hessians) {
+    static const char *const names[] = {"ridge", "retrieval", "stable", "saddle", "angle"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        enum { ALPHAS = 300, VALUES = 4 };
+        toy t = toy_find(names[i]);
+        for (size_t d = 0; d < t.input.dim; d++)
+            t.input.axes[d].cells = 64;
+        hf_problem *problem = toy_create(&t);
+        subject s;
+        double lower[2], upper[2], found = -INFINITY;
+        subject_create(&s, problem, NULL);
+        for (size_t d = 0; d < s.dim; d++)
+            hull(&s, d, &lower[d], &upper[d]);
+        for (size_t a = 0; a <= (s.dim > 1 ? ALPHAS : 0); a++)
+            for (size_t v = 0; v <= VALUES; v++) {
+                double theta[2] = {lower[0] + (upper[0] - lower[0]) * (double)a / ALPHAS};
+                theta[s.dim - 1] =
+                    lower[s.dim - 1] + (upper[s.dim - 1] - lower[s.dim - 1]) * (double)v / VALUES;
+                found = fmax(found, largest_of_minus_hessian(&s, theta));
+            }
+        double constant = s.record.one_sided_lipschitz;
+        cr_expect_leq(found, constant + 0.02 * fabs(constant), "%s: %g > %g", names[i], found, constant);
+        cr_expect_geq(found, constant - 0.05 * fabs(constant), "%s: %g < %g", names[i], found, constant);
+        subject_destroy(&s);
+        hf_problem_destroy(&problem);
+    }
+}
+
+/* ---- the spread of the heads --------------------------------------------------------------------------- */
+
+/* sum_e w_e int |h_e - z_e|^2 dmu for the piecewise constant density: three Gauss points an axis and cell. */
+static double spread(const subject *s) {
+    static const double share[] = {5.0 / 18, 8.0 / 18, 5.0 / 18};
+    const hf_events *events = hf_problem_events(s->problem);
+    size_t classes = hf_events_classes(events), points = (size_t)pow(3, (double)s->dim);
+    double sum = 0, *z = make_array(hf_events_count(events) * classes), h[8];
+    hf_flow_risk(s->flow, s->rho, z);
+    for (size_t i = 0; i < s->cells; i++)
+        for (size_t q = 0; q < points; q++) {
+            double theta[HF_DIM_MAX], mass = s->rho[i] * hf_grid_volume(s->grid);
+            size_t rest = q;
+            if (mass == 0)
+                continue;
+            hf_grid_centers(s->grid, i, theta);
+            for (size_t d = 0; d < s->dim; d++, rest /= 3) {
+                theta[d] += ((double)(rest % 3) - 1) * sqrt(0.6) * hf_grid_spacing(s->grid, d) / 2;
+                mass *= share[rest % 3];
+            }
+            for (size_t e = 0; e < hf_events_count(events); e++) {
+                hf_model_head_logits(hf_problem_model(s->problem), e, theta, h);
+                for (size_t c = 0; c < classes; c++)
+                    sum += hf_events_weight(events, e) * mass * pow(h[c] - z[e * classes + c], 2);
+            }
+        }
+    hf_array_destroy(&z);
+    return sum;
+}
+
+/* Exact in the value coordinates; in the attention coordinates the context vectors are cell means, whose
+ * spread inside a cell is left out: second order. */
+Test(spread, equals_a_quadrature) {
+    static const char *const names[] = {"translate", "retrieval", "saddle", "angle"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        double error[2];
+        for (int k = 0; k < 2; k++) {
+            toy t = toy_find(names[i]);
+            for (size_t d = 0; d < t.input.dim; d++)
+                t.input.axes[d].cells = (size_t)40 << k;
+            hf_problem *problem = toy_create(&t);
+            subject s;
+            subject_create(&s, problem, NULL);
+            error[k] = fabs(s.record.sigma2 / spread(&s) - 1);
+            subject_destroy(&s);
+            hf_problem_destroy(&problem);
+        }
+        cr_expect_leq(error[0], strcmp(names[i], "translate") == 0 ? 1e-12 : 0.06, "%s: %g", names[i],
+                      error[0]);
+        cr_expect_leq(error[1], error[0] / 3.5 + 1e-12, "%s: %g, %g", names[i], error[0], error[1]);
+    }
+}
+
+/* ---- the rest of the record ---------------------------------------------------------------------------- */
+
+Test(record, agrees_with_the_functions_of_the_flow) {
+    gsl_rng *random = make_random(92);
+    for (size_t i = 0; i < head_shape_count; i++) {
+        trial t = {.form = head_shapes[i].form,
+                   .alphas = head_shapes[i].alphas,
+                   .values = head_shapes[i].values,
+                   .ridge = 0.385,
+                   .temperature = i % 2 ? 0.7 : 0};
+        subject s;
+        trial_create(&t, random);
+        subject_create(&s, t.problem, random);
+        double *rate = make_array(s.cells), dissipation, inside = 0, least = INFINITY, entropy = 0;
+        double volume = hf_grid_volume(s.grid), mean[HF_DIM_MAX], covariance[16];
+        hf_flow_rate(s.flow, s.rho, rate, &dissipation);
+        for (size_t c = 0; c < s.cells; c++) {
+            bool walled = false;
+            for (size_t d = 0; d < s.dim; d++) {
+                const hf_axis *axis = hf_grid_axis(s.grid, d);
+                double x[HF_DIM_MAX], h = hf_grid_spacing(s.grid, d);
+                hf_grid_centers(s.grid, c, x);
+                if (!axis->periodic)
+                    walled = walled || x[d] - h < axis->lower || x[d] + h > axis->upper;
+            }
+            inside += walled ? 0 : volume * s.rho[c];
+            least = fmin(least, s.rho[c]);
+            entropy += s.rho[c] > 0 ? volume * s.rho[c] * log(s.rho[c]) : 0;
+        }
+        cr_expect_float_eq(s.record.wall_mass, 1 - inside, 1e-13);
+        cr_expect_eq(s.record.minimum, least);
+        cr_expect_eq(s.record.dissipation, dissipation);
+        cr_expect_eq(s.record.risk, hf_flow_risk(s.flow, s.rho, NULL));
+        cr_expect_float_eq(s.record.free_energy, s.record.risk + t.temperature * entropy, 1e-13);
+        cr_expect_eq(s.record.free_energy, hf_flow_free_energy(s.flow, s.rho));
+        cr_expect_eq(s.record.mass, hf_grid_moments(s.grid, s.rho, mean, covariance));
+        cr_expect_arr_eq(s.record.mean, mean, s.dim * sizeof *mean);
+        cr_expect_arr_eq(s.record.covariance, covariance, s.dim * s.dim * sizeof *covariance);
+        hf_array_destroy(&rate);
+        subject_destroy(&s);
+        trial_destroy(&t);
+    }
+    gsl_rng_free(random);
+}

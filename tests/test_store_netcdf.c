@@ -1,0 +1,512 @@
+/* Output files: what is written is what is read, unfinished files leave nothing, damaged ones are refused. */
+#include <criterion/criterion.h>
+#include <headflow/case.h>
+#include <headflow/store.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { OUTPUTS = 5, LOGIT_TIMES = 71, /* more than two buffers, not a multiple */ PATH = 256 };
+
+static char folder[] = "/tmp/headflow-XXXXXX";
+static char path[PATH];
+
+static void make_folder(void) {
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/new/folders/solution.nc", folder);
+}
+
+static void remove_folder(void) {
+    char command[PATH];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(store_netcdf, .init = make_folder, .fini = remove_folder);
+
+/* ---- a made-up solution -------------------------------------------------------------------------------- */
+
+static hf_problem *make_problem(const char *name, const char *cells) {
+    char file[PATH], override[PATH];
+    hf_problem *problem;
+    hf_error error = {0};
+    snprintf(file, sizeof file, SOURCE_ROOT "/cases/%s.yaml", name);
+    snprintf(override, sizeof override, "grid.cells=%s", cells);
+    hf_status status = hf_case_read(&error, file, 1, (const char *[]){override}, &problem, NULL);
+    cr_assert_eq(status, HF_OK, "%s", error.message);
+    return problem;
+}
+
+/* Some number that depends on what and when. */
+static double made_up(size_t what, size_t n) {
+    return 2.385 + sin(1 + 17.3 * (double)what + 0.7 * (double)n) + 1e-13 * (double)n;
+}
+
+static double output_time(size_t n) {
+    return 0.3 * (double)n;
+}
+
+static double logit_time(size_t n) {
+    return 0.017 * (double)n;
+}
+
+static hf_record make_record(size_t n, size_t dim) {
+    hf_record record = {.time = output_time(n),
+                        .risk = made_up(1, n),
+                        .free_energy = made_up(2, n),
+                        .dissipation = made_up(3, n),
+                        .dissipated = made_up(4, n),
+                        .mass = made_up(5, n),
+                        .minimum = made_up(6, n),
+                        .gap = made_up(7, n),
+                        .wall_mass = made_up(8, n),
+                        .sigma2 = made_up(9, n),
+                        .one_sided_lipschitz = made_up(10, n)};
+    for (size_t d = 0; d < dim; d++)
+        record.mean[d] = made_up(11 + d, n);
+    for (size_t d = 0; d < dim * dim; d++)
+        record.covariance[d] = made_up(21 + d, n);
+    return record;
+}
+
+static void fill(size_t what, size_t n, size_t count, double *values) {
+    for (size_t i = 0; i < count; i++)
+        values[i] = made_up(what + i, n);
+}
+
+static double *make_array(size_t count) {
+    double *array;
+    cr_assert_eq(hf_array_create(NULL, count, &array), HF_OK);
+    return array;
+}
+
+static size_t logit_count(const hf_problem *problem) {
+    const hf_events *events = hf_problem_events(problem);
+    return hf_events_count(events) * hf_events_classes(events);
+}
+
+/* The writer after all records, not finished. */
+static hf_solution_writer *write_records(const hf_problem *problem) {
+    hf_error error = {0};
+    hf_solution_writer *writer;
+    size_t cells = hf_grid_cells(hf_problem_grid(problem)), width = logit_count(problem);
+    hf_status status = hf_solution_writer_create(&error, path, problem, "name: made up\n", &writer);
+    cr_assert_eq(status, HF_OK, "%s", error.message);
+    hf_observer observer = hf_solution_writer_observer(writer);
+    double *rho = make_array(cells), *logits = make_array(width);
+    for (size_t n = 0; n < OUTPUTS; n++) {
+        hf_record record = make_record(n, hf_grid_dim(hf_problem_grid(problem)));
+        fill(100, n, cells, rho);
+        cr_assert_eq(observer.output(&error, observer.self, &record, rho), HF_OK, "%s", error.message);
+    }
+    for (size_t n = 0; n < LOGIT_TIMES; n++) {
+        fill(200, n, width, logits);
+        cr_assert_eq(observer.logits(&error, observer.self, logit_time(n), logits), HF_OK, "%s",
+                     error.message);
+    }
+    hf_array_destroy(&rho);
+    hf_array_destroy(&logits);
+    return writer;
+}
+
+static void write_solution(const hf_problem *problem) {
+    hf_error error = {0};
+    hf_statistics statistics = {.steps = 12, .evaluations = 34, .last_step = 0.25, .seconds = 1.5, .time = 8};
+    hf_solution_writer *writer = write_records(problem);
+    hf_status status = hf_solution_writer_finish(&error, writer, &statistics);
+    cr_assert_eq(status, HF_OK, "%s", error.message);
+    hf_solution_writer_destroy(&writer);
+    cr_assert_null(writer);
+}
+
+static bool exists(const char *file) {
+    struct stat status;
+    return stat(file, &status) == 0;
+}
+
+static bool part_exists(void) {
+    char part[PATH + 8];
+    snprintf(part, sizeof part, "%s.part", path);
+    return exists(part);
+}
+
+/* ---- what is written is what is read ------------------------------------------------------------------- */
+
+static void expect_series(const hf_solution *solution, const char *name, size_t what, size_t width) {
+    hf_error error = {0};
+    double *values = make_array(OUTPUTS * width);
+    hf_status status = hf_solution_series(&error, solution, name, width, values);
+    cr_assert_eq(status, HF_OK, "%s", error.message);
+    for (size_t n = 0; n < OUTPUTS; n++)
+        for (size_t i = 0; i < width; i++)
+            cr_expect_eq(values[n * width + i], made_up(what + i, n), "%s[%zu][%zu]", name, n, i);
+    hf_array_destroy(&values);
+}
+
+static void expect_axes(const hf_grid *found, const hf_grid *expected) {
+    cr_assert_eq(hf_grid_dim(found), hf_grid_dim(expected));
+    for (size_t d = 0; d < hf_grid_dim(expected); d++) {
+        const hf_axis *a = hf_grid_axis(found, d), *b = hf_grid_axis(expected, d);
+        cr_expect_str_eq(a->name, b->name);
+        cr_expect(a->lower == b->lower && a->upper == b->upper && a->cells == b->cells);
+        cr_expect_eq(a->periodic, b->periodic);
+    }
+}
+
+static void expect_large_arrays(const hf_solution *solution) {
+    size_t cells = hf_grid_cells(hf_solution_grid(solution));
+    size_t width = hf_solution_events(solution) * hf_solution_classes(solution);
+    double *rho = make_array(cells), *logits = make_array(LOGIT_TIMES * width);
+    for (size_t n = OUTPUTS; n-- > 0;) {
+        cr_assert_eq(hf_solution_density(NULL, solution, n, rho), HF_OK);
+        for (size_t i = 0; i < cells; i++)
+            cr_assert_eq(rho[i], made_up(100 + i, n));
+    }
+    cr_assert_eq(hf_solution_logits(NULL, solution, 3, LOGIT_TIMES - 3, logits), HF_OK);
+    for (size_t n = 3; n < LOGIT_TIMES; n++)
+        for (size_t i = 0; i < width; i++)
+            cr_assert_eq(logits[(n - 3) * width + i], made_up(200 + i, n));
+    hf_array_destroy(&rho);
+    hf_array_destroy(&logits);
+}
+
+static void expect_round_trip(const char *name, const char *cells) {
+    static const char *const names[] = {
+        "risk",    "free_energy", "dissipation", "dissipated", "mass",
+        "minimum", "gap",         "wall_mass",   "sigma2",     "one_sided_lipschitz"};
+    hf_error error = {0};
+    hf_problem *problem = make_problem(name, cells);
+    write_solution(problem);
+    cr_expect_not(part_exists());
+    hf_solution *solution;
+    hf_status status = hf_solution_read(&error, path, &solution);
+    cr_assert_eq(status, HF_OK, "%s", error.message);
+    size_t dim = hf_grid_dim(hf_problem_grid(problem)), times, logit_times;
+    const double *time = hf_solution_times(solution, &times);
+    const double *logits_at = hf_solution_logit_times(solution, &logit_times);
+    cr_assert(times == OUTPUTS && logit_times == LOGIT_TIMES);
+    cr_expect(time[OUTPUTS - 1] == output_time(OUTPUTS - 1) && logits_at[40] == logit_time(40));
+    cr_expect_str_eq(hf_solution_name(solution), name);
+    cr_expect_str_eq(hf_solution_title(solution), hf_problem_title(problem));
+    cr_expect_str_eq(hf_solution_case(solution), "name: made up\n");
+    cr_expect_eq(hf_solution_temperature(solution), hf_problem_temperature(problem));
+    expect_axes(hf_solution_grid(solution), hf_problem_grid(problem));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        expect_series(solution, names[i], 1 + i, 1);
+    expect_series(solution, "mean", 11, dim);
+    expect_series(solution, "covariance", 21, dim * dim);
+    expect_large_arrays(solution);
+    hf_solution_destroy(&solution);
+    hf_problem_destroy(&problem);
+}
+
+Test(store_netcdf, reads_what_it_wrote_in_one_dimension) {
+    expect_round_trip("translate", "[40]");
+}
+
+Test(store_netcdf, reads_what_it_wrote_in_two_dimensions) {
+    expect_round_trip("gibbs", "[12, 17]");
+}
+
+Test(store_netcdf, reads_what_it_wrote_on_a_periodic_axis) {
+    expect_round_trip("angle", "[16, 11]");
+}
+
+Test(store_netcdf, reads_what_it_wrote_in_records_of_several_chunks) {
+    expect_round_trip("qkv", "[83, 82, 81]"); /* 4.4 MB a record */
+}
+
+Test(store_netcdf, refuses_another_width_of_a_series) {
+    hf_error error = {0};
+    hf_solution *solution;
+    double values[OUTPUTS * 3];
+    hf_problem *problem = make_problem("retrieval", "[9, 8]");
+    write_solution(problem);
+    cr_assert_eq(hf_solution_read(&error, path, &solution), HF_OK, "%s", error.message);
+    cr_expect_eq(hf_solution_series(&error, solution, "mean", 3, values), HF_ERR_IO);
+    cr_expect_not_null(strstr(error.message, "'mean' has 2 values"), "%s", error.message);
+    cr_expect_eq(hf_solution_series(&error, solution, "nonsense", 1, values), HF_ERR_IO);
+    cr_expect_not_null(strstr(error.message, "'nonsense'"), "%s", error.message);
+    hf_solution_destroy(&solution);
+    hf_problem_destroy(&problem);
+}
+
+Test(store_netcdf, reads_the_refinement_it_wrote) {
+    hf_error error = {0};
+    hf_refinement found, study = {.name = "made-up",
+                                  .title = "A title",
+                                  .flux = "muscl",
+                                  .expected_order = 2,
+                                  .dim = 2,
+                                  .coordinate = {"a", "v"},
+                                  .count = 3,
+                                  .kind = HF_REFERENCE_RICHARDSON,
+                                  .nodes = 24,
+                                  .passed = true,
+                                  .reference = {1e-9, 2e-9, 3e-9, 4e-9, 5e-9}};
+    for (size_t n = 0; n < study.count; n++) {
+        study.row[n] = (hf_refinement_row){.cells = {16U << n, 24U << n},
+                                           .spacing = 0.0625 / (double)(n + 1),
+                                           .steps = 100 + (long)n,
+                                           .seconds = made_up(1, n)};
+        study.row[n].error =
+            (hf_errors){made_up(2, n), made_up(3, n), made_up(4, n), made_up(5, n), made_up(6, n)};
+    }
+    cr_assert_eq(hf_refinement_write(&error, path, &study), HF_OK, "%s", error.message);
+    cr_assert_eq(hf_refinement_read(&error, path, &found), HF_OK, "%s", error.message);
+    cr_expect_eq(memcmp(&found, &study, sizeof study), 0);
+}
+
+/* ---- unfinished files ---------------------------------------------------------------------------------- */
+
+static size_t file_size(const char *file) {
+    struct stat status;
+    cr_assert_eq(stat(file, &status), 0);
+    return (size_t)status.st_size;
+}
+
+Test(store_netcdf, an_unfinished_file_leaves_nothing) {
+    hf_problem *problem = make_problem("retrieval", "[9, 8]");
+    hf_solution_writer *writer = write_records(problem);
+    cr_expect(part_exists() && !exists(path));
+    hf_solution_writer_destroy(&writer);
+    cr_expect_not(part_exists() || exists(path));
+    hf_solution_writer_destroy(&writer);
+    hf_problem_destroy(&problem);
+}
+
+/* The old file survives a writer that gives up and one that is killed, and the next run is not disturbed. */
+Test(store_netcdf, an_unfinished_file_leaves_the_old_one) {
+    hf_solution *solution;
+    hf_problem *old = make_problem("retrieval", "[9, 8]"), *new = make_problem("retrieval", "[14, 15]");
+    write_solution(old);
+    size_t size = file_size(path);
+    hf_solution_writer *writer = write_records(new);
+    hf_solution_writer_destroy(&writer);
+    cr_expect_eq(file_size(path), size);
+    pid_t child = fork();
+    if (child == 0) {
+        write_records(new);
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_expect(part_exists());
+    cr_assert_eq(hf_solution_read(NULL, path, &solution), HF_OK);
+    expect_axes(hf_solution_grid(solution), hf_problem_grid(old));
+    hf_solution_destroy(&solution);
+    write_solution(new);
+    cr_assert_eq(hf_solution_read(NULL, path, &solution), HF_OK);
+    expect_axes(hf_solution_grid(solution), hf_problem_grid(new));
+    hf_solution_destroy(&solution);
+    hf_problem_destroy(&old);
+    hf_problem_destroy(&new);
+}
+
+Test(store_netcdf, two_runs_do_not_write_one_file) {
+    hf_error error = {0};
+    hf_problem *problem = make_problem("retrieval", "[9, 8]");
+    hf_solution_writer *first = write_records(problem), *second;
+    cr_expect_eq(hf_solution_writer_create(&error, path, problem, "", &second), HF_ERR_IO);
+    cr_expect_not_null(strstr(error.message, "another run"), "%s", error.message);
+    cr_expect_null(second);
+    cr_expect_eq(hf_solution_writer_finish(&error, first, &(hf_statistics){0}), HF_OK, "%s", error.message);
+    hf_solution_writer_destroy(&first);
+    hf_problem_destroy(&problem);
+}
+
+/* ---- refusals ------------------------------------------------------------------------------------------ */
+
+static void expect_one_line(const hf_error *error, const char *file) {
+    cr_expect_eq(error->status, HF_ERR_IO, "%s", error->message);
+    cr_expect_null(strchr(error->message, '\n'), "%s", error->message);
+    cr_expect_not_null(strstr(error->message, file), "`%s` does not name %s", error->message, file);
+}
+
+static void expect_unreadable(const char *file) {
+    hf_error error = {0};
+    hf_solution *solution;
+    hf_refinement refinement;
+    cr_expect_eq(hf_solution_read(&error, file, &solution), HF_ERR_IO, "%s", file);
+    cr_expect_null(solution);
+    expect_one_line(&error, file);
+    cr_expect_eq(hf_refinement_read(&error, file, &refinement), HF_ERR_IO, "%s", file);
+    cr_expect_eq(hf_figures_draw(&error, file, NULL), HF_ERR_IO, "%s", file);
+    expect_one_line(&error, file);
+}
+
+static void write_bytes(const char *bytes, size_t count) {
+    FILE *file = fopen(path, "wb");
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(bytes, 1, count, file), count);
+    cr_assert_eq(fclose(file), 0);
+}
+
+Test(store_netcdf, refuses_what_is_not_a_solution) {
+    snprintf(path, sizeof path, "%s/solution.nc", folder);
+    expect_unreadable(path);   /* there is none */
+    expect_unreadable(folder); /* a folder without one */
+    write_bytes("", 0);
+    expect_unreadable(path);
+    write_bytes("name: retrieval\n", 16);
+    expect_unreadable(path);
+    write_bytes("\x89HDF\r\n\x1a\n and nothing more", 25);
+    expect_unreadable(path);
+}
+
+/* A file cut short anywhere gives an error at open or when the density is read, and never a crash. */
+Test(store_netcdf, refuses_truncated_files) {
+    hf_problem *problem = make_problem("retrieval", "[30, 30]");
+    write_solution(problem);
+    for (size_t size = file_size(path); size > 1000; size -= size / 5) {
+        cr_assert_eq(truncate(path, (off_t)(size - size / 5)), 0);
+        expect_unreadable(path);
+    }
+    hf_problem_destroy(&problem);
+}
+
+/* A bit flipped among the data is found by the checksums, or is in no value that is read. (The first third of
+ * the file is HDF5's own tables, where version 1.10.8 does not survive every flip.) */
+Test(store_netcdf, finds_damaged_data) {
+    hf_problem *problem = make_problem("retrieval", "[30, 30]");
+    write_solution(problem);
+    size_t size = file_size(path), cells = 900, refused = 0, flips = 60;
+    char *intact = malloc(size), *damaged = malloc(size);
+    double *rho = make_array(cells);
+    cr_assert(intact != NULL && damaged != NULL);
+    FILE *file = fopen(path, "rb");
+    cr_assert(file != NULL && fread(intact, 1, size, file) == size);
+    fclose(file);
+    for (size_t k = 0; k < flips; k++) {
+        hf_solution *solution;
+        memcpy(damaged, intact, size);
+        damaged[size / 3 + k * (size - size / 3) / flips] ^= 0x10;
+        write_bytes(damaged, size);
+        if (hf_solution_read(NULL, path, &solution) != HF_OK) {
+            refused++;
+            continue;
+        }
+        size_t times = 0;
+        hf_solution_times(solution, &times);
+        cr_assert(times <= OUTPUTS && hf_grid_cells(hf_solution_grid(solution)) == cells);
+        for (size_t n = 0; n < times; n++)
+            if (hf_solution_density(NULL, solution, n, rho) != HF_OK)
+                refused++;
+            else
+                for (size_t i = 0; i < cells; i++)
+                    cr_assert_eq(rho[i], made_up(100 + i, n));
+        hf_solution_destroy(&solution);
+    }
+    cr_expect_gt(refused, 5);
+    free(intact);
+    free(damaged);
+    hf_array_destroy(&rho);
+    hf_problem_destroy(&problem);
+}
+
+Test(store_netcdf, refuses_folders_that_it_cannot_write) {
+    hf_error error = {0};
+    hf_solution_writer *writer;
+    hf_problem *problem = make_problem("retrieval", "[9, 8]");
+    char file[PATH], below[PATH + 32];
+    snprintf(file, sizeof file, "%s/file", folder);
+    fclose(fopen(file, "w"));
+    snprintf(below, sizeof below, "%s/solution.nc", file);
+    cr_expect_eq(hf_solution_writer_create(&error, below, problem, "", &writer), HF_ERR_IO);
+    expect_one_line(&error, file);
+    cr_expect_null(writer);
+    cr_expect_eq(hf_solution_writer_create(&error, "/proc/headflow/solution.nc", problem, "", &writer),
+                 HF_ERR_IO);
+    expect_one_line(&error, "/proc/headflow");
+    if (geteuid() != 0) { /* root may write anywhere */
+        cr_assert_eq(chmod(folder, 0500), 0);
+        cr_expect_eq(hf_solution_writer_create(&error, path, problem, "", &writer), HF_ERR_IO);
+        expect_one_line(&error, folder);
+        cr_assert_eq(chmod(folder, 0700), 0);
+    }
+    hf_problem_destroy(&problem);
+}
+
+Test(store_netcdf, refuses_a_coordinate_with_the_name_of_a_variable) {
+    hf_error error = {0};
+    hf_problem *problem;
+    hf_events *events;
+    hf_solution_writer *writer;
+    hf_component component = {.weight = 1, .profile = {{HF_PROFILE_BUMP, 0, 0.5}}};
+    cr_assert_eq(hf_events_create(NULL, 1, 2, &events), HF_OK);
+    cr_assert_eq(hf_events_add(NULL, events, 1, (double[]){1}, (double[]){1, 0}, 1), HF_OK);
+    hf_problem_input input = {.name = "name",
+                              .title = "title",
+                              .events = events,
+                              .heads = {.form = hf_attention_form_find("affine"),
+                                        .value_coordinates = 1,
+                                        .attention_base = (double[]){0},
+                                        .value_base = (double[]){0, 0},
+                                        .value_basis = (double[]){0.5, -0.5}},
+                              .dim = 1,
+                              .axes = {{"risk", -1, 1, 8, false}},
+                              .component_count = 1,
+                              .components = &component,
+                              .end = 1};
+    cr_assert_eq(hf_problem_create(&error, &input, &problem), HF_OK, "%s", error.message);
+    cr_expect_eq(hf_solution_writer_create(&error, path, problem, "", &writer), HF_ERR_INPUT);
+    cr_expect_not_null(strstr(error.message, "'risk'"), "%s", error.message);
+    cr_expect_not(part_exists());
+    hf_problem_destroy(&problem);
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------- */
+
+static bool have_gnuplot(void) {
+    return system("gnuplot --version >/dev/null 2>&1") == 0;
+}
+
+static void expect_figure(const char *name) {
+    static const char *const endings[] = {"gp", "dat", "svg", "pdf", "png"};
+    char file[PATH];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(file, sizeof file, "%s/new/folders/figures/%s.%s", folder, name, endings[i]);
+        cr_expect(exists(file) && file_size(file) > 0, "%s.%s", name, endings[i]);
+    }
+}
+
+static void expect_figures(const char *name, const char *cells) {
+    if (!have_gnuplot())
+        cr_skip_test("no gnuplot");
+    hf_error error = {0};
+    hf_problem *problem = make_problem(name, cells);
+    write_solution(problem);
+    cr_expect_eq(hf_figures_draw(&error, path, NULL), HF_OK, "%s", error.message);
+    expect_figure("density");
+    expect_figure("risk");
+    expect_figure("energy");
+    hf_problem_destroy(&problem);
+}
+
+Test(store_netcdf, draws_curves) {
+    expect_figures("translate", "[40]");
+}
+
+Test(store_netcdf, draws_maps) {
+    expect_figures("gibbs", "[12, 17]");
+}
+
+Test(store_netcdf, draws_marginals) {
+    expect_figures("qkv", "[7, 8, 9]");
+}
+
+/* A PATH without gnuplot gives one line. */
+Test(store_netcdf, says_that_gnuplot_is_missing) {
+    hf_error error = {0};
+    hf_problem *problem = make_problem("translate", "[40]");
+    write_solution(problem);
+    cr_assert_eq(setenv("PATH", folder, 1), 0);
+    cr_expect_eq(hf_figures_draw(&error, path, NULL), HF_ERR_IO);
+    expect_one_line(&error, "gnuplot");
+    cr_assert_eq(setenv("PATH", "/usr/bin:/bin", 1), 0);
+    hf_problem_destroy(&problem);
+}
