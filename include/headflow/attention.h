@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-enum { HF_ATTENTION_MAX = 3, HF_VALUE_MAX = 3, HF_FEATURES_MAX = 3 };
+enum { HF_ATTENTION_MAX = 3, HF_VALUE_MAX = 3, HF_FEATURES_MAX = 3, HF_WIDTH_MAX = 64 };
 
 /** An attention form: B(alpha) = B_0 + sum_k phi_k(alpha) B_k with its features phi. Adding a form is a new
  *  file in src/attention and a line in the table of forms.c. */

@@ -20,7 +20,8 @@ typedef struct hf_flowmap_record {
     double covariance[HF_DIM_MAX * HF_DIM_MAX]; /**< shape (D, D), row-major in the first D*D entries */
 } hf_flowmap_record;
 
-/** Nodes at time 0: a tensor rule of `nodes` nodes an axis for each component of the initial mixture.
+/** Nodes at time 0: a tensor rule of `nodes` nodes an axis (8 times as many on a periodic one) for each
+ * component of the initial mixture.
  *  @param[in] problem  borrowed; its temperature must be 0
  *  @param[in] rtol     of the characteristics, e.g. 1e-12; the absolute tolerance is the same
  *  @return HF_ERR_INPUT when the problem has a temperature */
@@ -38,15 +39,13 @@ const double *hf_flowmap_masses(const hf_flowmap *map); /**< shape (count), sum 
 /** Risk, dissipation, mean and covariance at the present time. */
 void hf_flowmap_measure(hf_flowmap *map, hf_flowmap_record *record);
 
-/** The image of a fine tensor mesh of points of equal mass under the flow map, interpolated through its
- * nodes: what marginals are compared with.
- *  @param[in]  fine   points an axis and component
- *  @param[in]  coordinate  which coordinate of the image
- *  @param[out] point  shape (hf_flowmap_mesh_count(map, fine))
- *  @param[out] mass   shape (the same), sum 1 */
-hf_status hf_flowmap_mesh(hf_error *error, const hf_flowmap *map, size_t fine, size_t coordinate,
-                          double *point, double *mass);
-size_t hf_flowmap_mesh_count(const hf_flowmap *map, size_t fine); /**< components * fine^D */
+/** The image of a lattice of points of equal mass under the flow map, interpolated through its nodes: what
+ * marginals are compared with. `count` points for each component of the initial mixture, evenly spread in
+ * every projection.
+ *  @param[out] theta  shape (D, components, count): coordinate by coordinate
+ *  @param[out] mass   shape (components, count), sum 1 */
+hf_status hf_flowmap_sample(hf_error *error, const hf_flowmap *map, size_t count, double *theta,
+                            double *mass);
 
 #ifdef __cplusplus
 }

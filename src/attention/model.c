@@ -39,7 +39,10 @@ static void project_scores(size_t width, size_t length, const double *tokens, co
     }
 }
 
-static hf_status check(hf_error *error, const hf_heads *heads, double ridge) {
+static hf_status check(hf_error *error, const hf_heads *heads, const hf_events *events, double ridge) {
+    if (hf_events_width(events) > HF_WIDTH_MAX)
+        return hf_raise(error, HF_ERR_INPUT, "tokens of %zu components; expected at most %d",
+                        hf_events_width(events), HF_WIDTH_MAX);
     size_t dim = heads->attention_coordinates + heads->value_coordinates;
     if (!heads->form->accepts(heads->attention_coordinates, heads->attention_basis_count))
         return hf_raise(error, HF_ERR_INPUT,
@@ -59,7 +62,7 @@ static hf_status check(hf_error *error, const hf_heads *heads, double ridge) {
 hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_events *events, double ridge,
                           hf_model **out) {
     *out = NULL;
-    HF_TRY(check(error, heads, ridge));
+    HF_TRY(check(error, heads, events, ridge));
     hf_model *model;
     HF_TRY(hf_allocate(error, 1, sizeof *model, (void **)&model));
     size_t count = hf_events_count(events), width = hf_events_width(events);
@@ -171,26 +174,17 @@ void hf_model_context(const hf_model *model, size_t event, const double *alpha, 
     hf_model_context_features(model, event, phi, context);
 }
 
-/* Adds mass * W(v) c_e(alpha) to the logits of an event. The attention-weighted mean of W(v) x_s is taken
- * token by token, so that no context vector has to be stored. */
+/* Adds mass * W(v) c_e(alpha) to the logits of an event. */
 static void add_head_logits(const hf_model *model, size_t event, const double *phi, const double *v,
                             double mass, double *logits) {
-    size_t K = model->features, width = model->width, length = hf_events_length(model->events, event);
-    const double *tokens = hf_events_tokens(model->events, event);
-    const double *score = model->score + model->first_token[event] * (1 + K);
-    top_token top = find_top(K, length, score, phi);
-    double total = 0;
-    for (size_t s = 0; s < length; s++)
-        total += exp(token_score(K, score + s * (1 + K), phi) - top.score);
-    for (size_t s = 0; s < length; s++) {
-        double a = mass * exp(token_score(K, score + s * (1 + K), phi) - top.score) / total;
+    size_t width = model->width;
+    double context[HF_WIDTH_MAX];
+    hf_model_context_features(model, event, phi, context);
+    for (size_t j = 0; j <= model->values; j++) {
+        double factor = j == 0 ? mass : mass * v[j - 1];
         for (size_t c = 0; c < model->classes; c++)
-            for (size_t i = 0; i < width; i++) {
-                double w = model->value_matrix[0][c * width + i];
-                for (size_t j = 0; j < model->values; j++)
-                    w += v[j] * model->value_matrix[1 + j][c * width + i];
-                logits[c] += a * w * tokens[s * width + i];
-            }
+            for (size_t i = 0; i < width; i++)
+                logits[c] += factor * model->value_matrix[j][c * width + i] * context[i];
     }
 }
 

@@ -23,7 +23,7 @@ static const option options[] = {
     {CLI_JSON, "--json", NULL, NULL, "the last line of standard output is one JSON object"},
     {CLI_MARKDOWN, "--markdown", NULL, NULL, "the table as docs/reference.md has it"},
     {CLI_LEVELS, "--levels", NULL, "N", "grids, each with half the cells of the next (2 to 8, default 3)"},
-    {CLI_NODES, "--nodes", NULL, "N", "nodes of the flow map, an axis (default by dimension)"},
+    {CLI_NODES, "--nodes", NULL, "N", "nodes of the flow map, an axis (default: as many as it takes)"},
 };
 enum { OPTIONS = sizeof options / sizeof options[0] };
 

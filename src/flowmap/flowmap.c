@@ -41,29 +41,38 @@ static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
     return 0;
 }
 
-/* Index of a node along each axis, from its number in its component. */
-static void node_indices(size_t dim, size_t nodes, size_t number, size_t index[]) {
-    for (size_t d = dim; d-- > 0; number /= nodes)
-        index[d] = number % nodes;
+/* Nodes of an axis: a periodic one is resolved by a trigonometric rule, which wants more of them. */
+enum { PERIODIC_FACTOR = 8 };
+
+static void count_nodes(hf_flowmap *map, size_t nodes) {
+    map->each = 1;
+    for (size_t d = 0; d < map->dim; d++) {
+        bool periodic = hf_grid_axis(hf_problem_grid(map->problem), d)->periodic;
+        map->nodes[d] = periodic ? PERIODIC_FACTOR * nodes : nodes;
+        map->each *= map->nodes[d];
+        map->stride = map->nodes[d] > map->stride ? map->nodes[d] : map->stride;
+    }
+    hf_problem_components(map->problem, &map->components);
+    map->count = map->components * map->each;
 }
 
 static hf_status place_nodes(hf_error *error, hf_flowmap *map) {
     const hf_grid *grid = hf_problem_grid(map->problem);
-    size_t components, dim = map->dim, nodes = map->nodes, each = hf_power(nodes, dim);
+    size_t components, dim = map->dim;
     const hf_component *component = hf_problem_components(map->problem, &components);
     double *theta = NV_DATA_S(map->state);
     for (size_t c = 0; c < components; c++)
         for (size_t d = 0; d < dim; d++)
-            HF_TRY(hf_profile_quadrature(error, &component[c].profile[d], hf_grid_axis(grid, d), nodes,
-                                         map->rule + (c * dim + d) * nodes,
-                                         map->rule_mass + (c * dim + d) * nodes));
+            HF_TRY(hf_profile_quadrature(error, &component[c].profile[d], hf_grid_axis(grid, d),
+                                         map->nodes[d], map->rule + (c * dim + d) * map->stride,
+                                         map->rule_mass + (c * dim + d) * map->stride));
     for (size_t i = 0; i < map->count; i++) {
-        size_t c = i / each, index[HF_DIM_MAX];
-        node_indices(dim, nodes, i % each, index);
+        size_t c = i / map->each, rest = i % map->each;
         map->mass[i] = component[c].weight;
-        for (size_t d = 0; d < dim; d++) {
-            map->mass[i] *= map->rule_mass[(c * dim + d) * nodes + index[d]];
-            theta[i * dim + d] = map->rule[(c * dim + d) * nodes + index[d]];
+        for (size_t d = dim; d-- > 0; rest /= map->nodes[d]) {
+            size_t place = (c * dim + d) * map->stride + rest % map->nodes[d];
+            map->mass[i] *= map->rule_mass[place];
+            theta[i * dim + d] = map->rule[place];
         }
     }
     return HF_OK;
@@ -75,7 +84,7 @@ static void discard_message(int code, const char *module, const char *function, 
 
 static hf_status set_up(hf_error *error, hf_flowmap *map, double rtol) {
     const hf_events *events = hf_problem_events(map->problem);
-    size_t rule = map->components * map->dim * map->nodes;
+    size_t rule = map->components * map->dim * map->stride;
     HF_TRY(hf_array_create(error, rule, &map->rule));
     HF_TRY(hf_array_create(error, rule, &map->rule_mass));
     HF_TRY(hf_array_create(error, map->count, &map->mass));
@@ -111,9 +120,7 @@ hf_status hf_flowmap_create(hf_error *error, const hf_problem *problem, size_t n
     map->problem = problem;
     map->model = hf_problem_model(problem);
     map->dim = hf_grid_dim(hf_problem_grid(problem));
-    map->nodes = nodes;
-    hf_problem_components(problem, &map->components);
-    map->count = map->components * hf_power(nodes, map->dim);
+    count_nodes(map, nodes);
     hf_status status = set_up(error, map, rtol);
     if (status != HF_OK) {
         hf_flowmap_destroy(&map);

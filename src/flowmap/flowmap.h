@@ -1,4 +1,4 @@
-/* The flow map's insides, shared by flowmap.c (characteristics) and mesh.c (interpolation). */
+/* The flow map's insides, shared by flowmap.c (characteristics) and sample.c (interpolation). */
 #ifndef HF_FLOWMAP_FLOWMAP_H
 #define HF_FLOWMAP_FLOWMAP_H
 
@@ -10,10 +10,13 @@
 struct hf_flowmap {
     const hf_problem *problem;
     const hf_model *model;
-    size_t dim, nodes, components, count; /* count = components * nodes^dim */
+    size_t dim, components;
+    size_t nodes[HF_DIM_MAX]; /* an axis */
+    size_t each, count;       /* nodes of a component, of all */
     double time;
-    double *rule;       /* nodes of the one-dimensional rules: shape (components, dim, nodes) */
-    double *rule_mass;  /* shape (components, dim, nodes) */
+    size_t stride;      /* of the rules: the most nodes of an axis */
+    double *rule;       /* nodes of the one-dimensional rules: shape (components, dim, stride) */
+    double *rule_mass;  /* shape (components, dim, stride) */
     double *mass;       /* shape (count) */
     double *residual;   /* shape (E, classes) */
     double *projection; /* shape (E, width, 1 + n_v) */
@@ -23,12 +26,5 @@ struct hf_flowmap {
     N_Vector state; /* theta: shape (count, dim) */
     SUNNonlinearSolver nonlinear;
 };
-
-static inline size_t hf_power(size_t base, size_t exponent) {
-    size_t value = 1;
-    while (exponent-- > 0)
-        value *= base;
-    return value;
-}
 
 #endif

@@ -1,8 +1,8 @@
 /* The refinement study behind `verify`: a problem on finer and finer grids against a reference that carries
  * its own error estimate. docs/numerics.md, section 9.
  *
- * tau = 0: the reference is the flow map. Its estimate is the difference to a coarser rule with a looser time
- * tolerance, so that neither error can hide in both. tau > 0: Richardson extrapolation of the finest grid of
+ * tau = 0: the reference is the flow map. Its estimate is the difference to the rule of 8 nodes fewer with another
+ * time tolerance, so that neither error can hide in both. tau > 0: Richardson extrapolation of the finest grid of
  * the study and one of half its spacing. */
 #include <headflow/theory.h>
 
@@ -11,17 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_LEVELS = 3, EXTRA_NODES = 8, SPLIT = 16 };
+enum { DEFAULT_LEVELS = 3, NODES_STEP = 8, SPLIT = 16 };
 
-static const double map_rtol = 1e-13;
+static const double map_rtol = 1e-13, enough = 1e-11;
 static const double grid_rtol = 1e-8, grid_atol = 1e-10; /* far below the spatial errors of the schemes */
 static const double order_slack = 0.1;
 
-/* Points of the fine mesh of the flow map, an axis, by dimension. */
-static const size_t mesh_points[HF_DIM_MAX + 1] = {0, 4000, 240, 48, 20};
-static const size_t default_nodes[HF_DIM_MAX + 1] = {0, 32, 32, 20, 10};
+/* Sampled points of the flow map, and the most nodes an axis, by dimension. */
+static const size_t sample_points[HF_DIM_MAX + 1] = {0, 40000, 40000, 20000, 4000};
+static const size_t most_nodes[HF_DIM_MAX + 1] = {0, 96, 64, 32, 16};
 
-/* The marginals of the reference at the end time as weighted points. */
+/* The marginals of the reference at the end time as weighted points, a coordinate each. */
 typedef struct marginals {
     size_t count[HF_DIM_MAX];
     double *point[HF_DIM_MAX], *mass[HF_DIM_MAX];
@@ -87,30 +87,62 @@ static hf_status run_flow_map(hf_error *error, const hf_problem *problem, size_t
     return status;
 }
 
-/* Reference values and their uncertainty; *map, if asked for, is the finer map at the end time. */
+/* Reference values and their uncertainty: rules of more and more nodes, until two that follow each other
+ * agree to `enough` in the risk or the most nodes are reached; with options->nodes just two rules. *map, if
+ * asked for, is the last one at the end time. */
 static hf_status flow_map_reference(hf_error *error, const hf_problem *problem,
                                     const hf_refinement_options *options, hf_refinement *out,
                                     hf_flowmap **map) {
     const hf_grid *grid = hf_problem_grid(problem);
-    hf_flowmap_record coarse[HF_REFINEMENT_TIMES];
-    size_t nodes = options->nodes > 0 ? options->nodes : default_nodes[hf_grid_dim(grid)];
+    size_t nodes = options->nodes > 0 ? options->nodes : NODES_STEP;
+    size_t most = options->nodes > 0 ? nodes + NODES_STEP : most_nodes[hf_grid_dim(grid)];
+    bool done = false;
     out->kind = HF_REFERENCE_FLOW_MAP;
-    out->nodes = nodes + EXTRA_NODES;
     tell(options, "flow map");
-    HF_TRY(run_flow_map(error, problem, nodes, 10 * map_rtol, coarse, NULL));
-    HF_TRY(run_flow_map(error, problem, out->nodes, map_rtol, out->value, map));
-    for (size_t k = 0; k < HF_REFINEMENT_TIMES; k++)
-        out->uncertainty[k] = difference(grid, &out->value[k], &coarse[k]);
+    HF_TRY(run_flow_map(error, problem, nodes, map_rtol, out->value, NULL));
+    while (!done) {
+        hf_flowmap_record before[HF_REFINEMENT_TIMES];
+        memcpy(before, out->value, sizeof before);
+        nodes += NODES_STEP;
+        /* time tolerances apart by a factor, so that neither error can hide in both */
+        double rtol = nodes / NODES_STEP % 2 == 0 ? 10 * map_rtol : map_rtol;
+        if (map != NULL)
+            hf_flowmap_destroy(map);
+        HF_TRY(run_flow_map(error, problem, nodes, rtol, out->value, map));
+        double worst = 0;
+        for (size_t k = 0; k < HF_REFINEMENT_TIMES; k++) {
+            out->uncertainty[k] = difference(grid, &out->value[k], &before[k]);
+            worst = fmax(worst, out->uncertainty[k].risk);
+        }
+        done = worst <= enough || nodes + NODES_STEP > most;
+    }
+    out->nodes = nodes;
     out->reference = out->uncertainty[HF_REFINEMENT_TIMES - 1];
     return HF_OK;
 }
 
-static hf_status mesh_marginal(hf_error *error, const hf_flowmap *map, size_t d, size_t fine,
-                               marginals *out) {
-    out->count[d] = hf_flowmap_mesh_count(map, fine);
-    HF_TRY(hf_array_create(error, out->count[d], &out->point[d]));
-    HF_TRY(hf_array_create(error, out->count[d], &out->mass[d]));
-    return hf_flowmap_mesh(error, map, fine, d, out->point[d], out->mass[d]);
+static hf_status create_marginal(hf_error *error, size_t count, size_t d, marginals *out) {
+    out->count[d] = count;
+    HF_TRY(hf_array_create(error, count, &out->point[d]));
+    return hf_array_create(error, count, &out->mass[d]);
+}
+
+/* Marginals of the flow map from `each` points a component. */
+static hf_status sample_marginals(hf_error *error, const hf_flowmap *map, size_t dim, size_t components,
+                                  size_t each, marginals *out) {
+    size_t count = components * each;
+    double *theta;
+    for (size_t d = 0; d < dim; d++)
+        HF_TRY(create_marginal(error, count, d, out));
+    HF_TRY(hf_array_create(error, dim * count, &theta));
+    hf_status status = hf_flowmap_sample(error, map, each, theta, out->mass[0]);
+    for (size_t d = 0; d < dim; d++) {
+        memcpy(out->point[d], theta + d * count, count * sizeof *theta);
+        if (d > 0)
+            memcpy(out->mass[d], out->mass[0], count * sizeof *theta);
+    }
+    hf_array_destroy(&theta);
+    return status;
 }
 
 /* ---- the grids
@@ -194,9 +226,7 @@ static hf_status split_marginal(hf_error *error, const grid_run *run, size_t d, 
     const hf_grid *grid = hf_problem_grid(run->problem);
     const hf_axis *axis = hf_grid_axis(grid, d);
     double *marginal;
-    out->count[d] = SPLIT * axis->cells;
-    HF_TRY(hf_array_create(error, out->count[d], &out->point[d]));
-    HF_TRY(hf_array_create(error, out->count[d], &out->mass[d]));
+    HF_TRY(create_marginal(error, SPLIT * axis->cells, d, out));
     HF_TRY(hf_array_create(error, axis->cells, &marginal));
     hf_grid_marginal(grid, run->rho, d, marginal);
     for (size_t i = 0; i < out->count[d]; i++) {
@@ -301,18 +331,16 @@ static hf_status compare(hf_error *error, const grid_run *runs, const marginals 
     return HF_OK;
 }
 
-/* The W1 error of the mesh itself: the distance of the finest grid to it and to one of half its points. */
-static hf_status mesh_marginals(hf_error *error, const hf_flowmap *map, const grid_run *finest,
-                                hf_refinement *out, marginals *marginal) {
+/* Marginals of the flow map; their own W1 error is judged by half as many points. */
+static hf_status flow_map_marginals(hf_error *error, const hf_problem *problem, const hf_flowmap *map,
+                                    const grid_run *finest, hf_refinement *out, marginals *marginal) {
     marginals half = {0};
     double to_half, to_full;
-    size_t fine = mesh_points[out->dim];
-    hf_status status = HF_OK;
-    for (size_t d = 0; d < out->dim && status == HF_OK; d++) {
-        status = mesh_marginal(error, map, d, fine, marginal);
-        if (status == HF_OK)
-            status = mesh_marginal(error, map, d, fine / 2, &half);
-    }
+    size_t components, each = sample_points[out->dim];
+    hf_problem_components(problem, &components);
+    hf_status status = sample_marginals(error, map, out->dim, components, each, marginal);
+    if (status == HF_OK)
+        status = sample_marginals(error, map, out->dim, components, each / 2, &half);
     if (status == HF_OK)
         status = marginal_distance(error, finest, &half, &to_half);
     if (status == HF_OK)
@@ -349,7 +377,7 @@ hf_status hf_refinement_run(hf_error *error, const hf_problem *problem, const hf
     }
     const grid_run *finest = &runs[out->count - 1];
     if (status == HF_OK)
-        status = flow_map ? mesh_marginals(error, map, finest, out, &marginal)
+        status = flow_map ? flow_map_marginals(error, problem, map, finest, out, &marginal)
                           : richardson_reference(error, problem, options, finest, out, &marginal);
     if (status == HF_OK)
         status = compare(error, runs, &marginal, out);
