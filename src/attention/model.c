@@ -17,13 +17,14 @@ typedef struct top_token {
     double score;
 } top_token;
 
-static double *copy(hf_error *error, const double *source, size_t count, hf_status *status) {
-    double *array = NULL;
-    if (*status == HF_OK)
-        *status = hf_array_create(error, count, &array);
-    if (array != NULL && count > 0)
-        memcpy(array, source, count * sizeof *array);
-    return array;
+static hf_status copy_matrix(hf_error *error, const double *source, size_t count, double **out) {
+    HF_TRY(hf_array_create(error, count, out));
+    memcpy(*out, source, count * sizeof **out);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(source[i]))
+            return hf_raise(error, HF_ERR_INPUT, "a value matrix has the entry %g; expected finite numbers",
+                            source[i]);
+    return HF_OK;
 }
 
 /* y_s = x_t^T B x_s for all tokens s of an event; x_t is the last token. */
@@ -75,10 +76,9 @@ hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_event
     model->width = width;
     model->classes = hf_events_classes(events);
     model->ridge = ridge;
-    hf_status status = HF_OK;
-    model->value_matrix[0] = copy(error, heads->value_base, value, &status);
-    for (size_t j = 0; j < model->values; j++)
-        model->value_matrix[1 + j] = copy(error, heads->value_basis + j * value, value, &status);
+    hf_status status = copy_matrix(error, heads->value_base, value, &model->value_matrix[0]);
+    for (size_t j = 0; j < model->values && status == HF_OK; j++)
+        status = copy_matrix(error, heads->value_basis + j * value, value, &model->value_matrix[1 + j]);
     size_t stride = 1 + model->features;
     if (status == HF_OK)
         status = hf_array_create(error, hf_events_tokens_total(events) * stride, &model->score);
@@ -99,6 +99,11 @@ hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_event
             project_scores(width, length, tokens, heads->attention_basis + k * square, stride, score + 1 + k);
         first += length;
     }
+    for (size_t i = 0; i < first * stride; i++)
+        if (!isfinite(model->score[i])) {
+            hf_model_destroy(&model);
+            return hf_raise(error, HF_ERR_INPUT, "a score is not finite; expected finite attention matrices");
+        }
     *out = model;
     return HF_OK;
 }

@@ -256,6 +256,11 @@ static double largest_of_minus(gsl_eigen_symm_workspace *work, size_t dim, doubl
     return largest;
 }
 
+/* The lower edge of a cell along an axis. */
+static double edge(const hf_grid *grid, size_t d, size_t index) {
+    return hf_grid_axis(grid, d)->lower + (double)index * hf_grid_spacing(grid, d);
+}
+
 /* max of lambda_max(-Hess Psi) over the hull of the mass. The Hessian is affine in v and lambda_max convex,
  * so only the corners of the hull in v count; in alpha it is looked at on cell centres. */
 static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const double *rho, double *constant) {
@@ -266,7 +271,7 @@ static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const doubl
     for (size_t d = 0; d < dim; d++)
         HF_TRY(hull(error, grid, rho, d, &first[d], &last[d]));
     for (size_t d = 0; d < n; d++)
-        rows *= last[d] - first[d] + 1;
+        rows *= 2 * (last[d] - first[d] + 1) + 1;
     double *projection;
     HF_TRY(hf_array_create(error, hf_model_projection_size(model), &projection));
     hf_model_project_residual(model, flow->logits, projection);
@@ -277,15 +282,15 @@ static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const doubl
         double d2g[TERMS_MAX * HF_ATTENTION_MAX * HF_ATTENTION_MAX];
         size_t rest = row;
         for (size_t d = n; d-- > 0;) {
-            size_t count = last[d] - first[d] + 1;
-            theta[d] = hf_grid_center(grid, d, first[d] + rest % count);
+            size_t count = 2 * (last[d] - first[d] + 1) + 1;
+            theta[d] = edge(grid, d, first[d]) + 0.5 * (double)(rest % count) * hf_grid_spacing(grid, d);
             rest /= count;
         }
         hf_model_coefficients(model, projection, theta, g, dg, d2g);
         for (size_t corner = 0; corner < (size_t)1 << m; corner++) {
             double gradient[HF_DIM_MAX], hessian[HF_DIM_MAX * HF_DIM_MAX];
             for (size_t j = 0; j < m; j++)
-                theta[n + j] = hf_grid_center(grid, n + j, corner >> j & 1 ? last[n + j] : first[n + j]);
+                theta[n + j] = edge(grid, n + j, corner >> j & 1 ? last[n + j] + 1 : first[n + j]);
             hf_model_assemble(model, theta, g, dg, d2g, gradient, hessian);
             *constant = fmax(*constant, largest_of_minus(work, dim, hessian));
         }

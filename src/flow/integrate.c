@@ -20,16 +20,19 @@
 #include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
 #include <time.h>
 
-/* A trial state below -GUARD atol is refused. The predictor of a multistep method undershoots far more than
- * the state that comes of it, so that a stricter guard only costs steps (gibbs: 4758 instead of 400 with
- * GUARD = 1). */
-static const double GUARD = 1e4;
+/* How a time integration method is held to its promises: a trial state below -guard atol is refused, and
+ * local errors are held to a fraction of the tolerances asked for. Measured on the named cases:
+ * - Adams has room to spare in the energy balance (worst 8e-10 at rtol 1e-8, `words`), but without a guard
+ * its cells may end at -4 atol (`contract` on 32 x 32); a guard of 1 costs a tenth more steps there.
+ * - the predictor of BDF undershoots far more than the state that comes of it, so that a guard of 1 costs ten
+ * times the steps (`gibbs`: 4758 instead of 400), while its Newton iterations leave the tails noisy at the
+ * level of their tolerance (`gibbs`: minimum -1.4 atol at a fraction of 1, -0.1 atol at 0.1). */
+typedef struct discipline {
+    double guard, fraction;
+} discipline;
 
-/* Local errors are held to this fraction of the tolerances asked for. Adams keeps its promises with room to
- * spare (worst energy balance of the named cases 8e-10 at rtol 1e-8); the Newton iterations of BDF leave the
- * tails of the density noisy at the level of their tolerance (gibbs: minimum -1.4 atol at a fraction of 1,
- * -0.1 atol at 0.1). */
-static const double ADAMS_FRACTION = 1, BDF_FRACTION = 0.1;
+static const discipline adams_discipline = {.guard = 1, .fraction = 1};
+static const discipline bdf_discipline = {.guard = 1e4, .fraction = 0.1};
 
 typedef struct integration {
     hf_error *error;
@@ -37,7 +40,7 @@ typedef struct integration {
     const hf_observer *observer;
     size_t cells;
     double rtol, atol, stop;
-    double fraction; /* of the tolerances, for local errors */
+    discipline held;
     SUNContext context;
     void *cvode;
     N_Vector state, between; /* y, and y (or its derivative) at a time inside the last step */
@@ -71,7 +74,7 @@ static bool acceptable(const integration *run, const double *y) {
         minimum = y[i] < minimum ? y[i] : minimum;
         sum += y[i];
     }
-    return isfinite(sum) && minimum >= -GUARD * run->atol;
+    return isfinite(sum) && minimum >= -run->held.guard * run->atol;
 }
 
 static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
@@ -90,7 +93,7 @@ static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
 static int error_weights(N_Vector y, N_Vector weight, void *user) {
     const integration *run = user;
     const double *v = values(y);
-    double *w = values(weight), rtol = run->fraction * run->rtol, atol = run->fraction * run->atol;
+    double *w = values(weight), rtol = run->held.fraction * run->rtol, atol = run->held.fraction * run->atol;
     for (size_t i = 0; i < run->cells; i++)
         w[i] = 1 / (rtol * fabs(v[i]) + atol);
     w[run->cells] = sqrt((double)(run->cells + 1)) / (rtol * fmax(1, fabs(v[run->cells])));
@@ -293,7 +296,10 @@ static hf_status step(integration *run, double end, bool *stationary) {
         return status;
     }
     if (!(run->time > before))
-        return hf_raise(run->error, HF_ERR_NUMERIC, "t = %.6g: the step fell below rounding", run->time);
+        return hf_raise(
+            run->error, HF_ERR_NUMERIC,
+            "t = %.6g: the step fell below rounding; raise time.rtol (now %g) or time.atol (now %g)",
+            run->time, run->rtol, run->atol);
     return HF_OK;
 }
 
@@ -349,7 +355,7 @@ hf_status hf_flow_integrate(hf_error *error, hf_flow *flow, const hf_observer *o
                        .rtol = hf_problem_rtol(problem),
                        .atol = hf_problem_atol(problem),
                        .stop = hf_problem_stop(problem),
-                       .fraction = hf_problem_temperature(problem) > 0 ? BDF_FRACTION : ADAMS_FRACTION,
+                       .held = hf_problem_temperature(problem) > 0 ? bdf_discipline : adams_discipline,
                        .start_seconds = seconds_now()};
     hf_status status = set_up(&run);
     if (status == HF_OK)

@@ -22,9 +22,9 @@ struct hf_problem {
     hf_particles particles;
 };
 
-/* Density vectors that CVODE and its solvers hold at their largest: the Nordsieck array of order 12 (Adams)
- * with the iteration's work, or that of order 5 (BDF) with the Krylov space. */
-enum { VECTORS = 30, GIB = 1 << 30 };
+/* Density vectors that the integrator holds at its largest: the Nordsieck array of order 5 (BDF) with the work
+ * of Newton and a Krylov space of 20; Adams at order 12 holds fewer. */
+enum { VECTORS = 40, GIB = 1 << 30 };
 
 static hf_status check_memory(hf_error *error, const hf_problem *problem) {
     double state = (double)hf_grid_cells(problem->grid) * sizeof(double) * VECTORS;
@@ -76,9 +76,23 @@ static hf_status check_profile(hf_error *error, const hf_profile *p, const hf_ax
     return HF_OK;
 }
 
+/* The name becomes a folder. */
+static hf_status check_name(hf_error *error, const char *name) {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    if (name != NULL && (name[0] == '\0' || name[strspn(name, allowed)] != '\0'))
+        return hf_raise(error, HF_ERR_INPUT, "name %s; expected letters, digits, - and _", name);
+    return HF_OK;
+}
+
 static hf_status check_input(hf_error *error, const hf_problem_input *input) {
     size_t alphas = input->heads.attention_coordinates;
     bool angle = input->heads.form->periodic;
+    HF_TRY(check_name(error, input->name));
+    if (hf_events_count(input->events) == 0)
+        return hf_raise(error, HF_ERR_INPUT, "data: no events");
+    hf_grid *grid; /* checks the number of axes and each of them before anything reads them */
+    HF_TRY(hf_grid_create(error, input->dim, input->axes, &grid));
+    hf_grid_destroy(&grid);
     if (input->dim != alphas + input->heads.value_coordinates)
         return hf_raise(error, HF_ERR_INPUT, "grid: %zu axes; expected one a head coordinate, %zu",
                         input->dim, alphas + input->heads.value_coordinates);

@@ -102,6 +102,11 @@ hf_status hf_profile_quadrature(hf_error *error, const hf_profile *profile, cons
         return HF_OK;
     }
     bool bump = profile->kind == HF_PROFILE_BUMP;
+    if (profile->kind == HF_PROFILE_NORMAL) { /* all but 1e-15 of the mass, so that nodes are not wasted */
+        double nearest = clamp(profile->a, lower, upper), reach = 8 * profile->b;
+        lower = fmax(lower, nearest - reach);
+        upper = fmin(upper, nearest + reach);
+    }
     gsl_integration_fixed_workspace *rule =
         gsl_integration_fixed_alloc(bump ? gsl_integration_fixed_gegenbauer : gsl_integration_fixed_legendre,
                                     n, lower, upper, bump ? BUMP_POWER : 0, 0);

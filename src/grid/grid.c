@@ -15,7 +15,7 @@ struct hf_grid {
 };
 
 static hf_status check_axis(hf_error *error, const hf_axis *axis) {
-    if (!isfinite(axis->lower) || !isfinite(axis->upper) || !(axis->lower < axis->upper))
+    if (!isfinite(axis->upper - axis->lower) || !(axis->lower < axis->upper))
         return hf_raise(error, HF_ERR_INPUT, "axis %s: box [%g, %g]; expected finite bounds, lower < upper",
                         axis->name, axis->lower, axis->upper);
     if (axis->cells < HF_CELLS_MIN)

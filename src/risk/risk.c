@@ -12,7 +12,8 @@ static double event_risk(size_t classes, const double *z, const double *y, doubl
     double sum = 0, fit = 0;
     for (size_t c = 0; c < classes; c++) {
         sum += exp(z[c] - top);
-        fit += y[c] * (z[c] - top);
+        if (y[c] > 0) /* 0 times a difference that overflows would be NaN */
+            fit += y[c] * (z[c] - top);
     }
     if (r != NULL)
         for (size_t c = 0; c < classes; c++)

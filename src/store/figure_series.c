@@ -7,8 +7,12 @@
 
 static const double WIDTH = 85, HEIGHT = 95; /* [mm] */
 
+/* A curve needs two times; a run that starts stationary has one. */
 static bool applies(const hf_figure_source *source) {
-    return source->solution != NULL;
+    size_t times = 0;
+    if (source->solution != NULL)
+        hf_solution_times(source->solution, &times);
+    return times > 1;
 }
 
 /* What is shown: the upper and the lower panel over the same times. */

@@ -1,9 +1,9 @@
 /* The refinement study behind `verify`: a problem on finer and finer grids against a reference that carries
  * its own error estimate. docs/numerics.md, section 9.
  *
- * tau = 0: the reference is the flow map. Its estimate is the difference to the rule of 8 nodes fewer with another
- * time tolerance, so that neither error can hide in both. tau > 0: Richardson extrapolation of the finest grid of
- * the study and one of half its spacing. */
+ * tau = 0: the reference is the flow map. Its estimate is the difference to the rule of 8 nodes fewer with
+ * another time tolerance, so that neither error can hide in both. tau > 0: Richardson extrapolation of the
+ * finest grid of the study and one of half its spacing. */
 #include <headflow/theory.h>
 
 #include <math.h>
