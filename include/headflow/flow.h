@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* ---- initial densities -------------------------------------------------------------------------------- */
+/* ---- initial densities ------------------------------------------------------------------------------ */
 
 typedef enum hf_profile_kind {
     HF_PROFILE_BUMP,
@@ -55,7 +55,7 @@ typedef struct hf_component {
     hf_profile profile[HF_DIM_MAX]; /**< one a coordinate, in the order of the grid's axes */
 } hf_component;
 
-/* ---- the problem -------------------------------------------------------------------------------------- */
+/* ---- the problem ------------------------------------------------------------------------------------ */
 
 /** How SGD ensembles are to be run; kept with the problem for the verbs that run particles. */
 typedef struct hf_particles {
@@ -127,7 +127,7 @@ size_t hf_problem_outputs(const hf_problem *problem);
 /** Exact cell means of the initial density. @param[out] rho shape (cells) */
 void hf_problem_initial(const hf_problem *problem, double *rho);
 
-/* ---- the right-hand side ------------------------------------------------------------------------------- */
+/* ---- the right-hand side ---------------------------------------------------------------------------- */
 
 /** The semi-discrete flow of a problem: owns the context table, the fluxes and all workspace. */
 typedef struct hf_flow hf_flow;
@@ -169,7 +169,7 @@ typedef struct hf_record {
 /** Everything of the record but time and dissipated (left as they are). */
 hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf_record *record);
 
-/* ---- time integration ---------------------------------------------------------------------------------- */
+/* ---- time integration ------------------------------------------------------------------------------- */
 
 typedef struct hf_statistics {
     long steps, evaluations, error_failures, refused_states, linear_iterations;

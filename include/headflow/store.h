@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* ---- solution.nc: writing ------------------------------------------------------------------------------ */
+/* ---- solution.nc: writing --------------------------------------------------------------------------- */
 
 /** A solution being written while the integration runs. */
 typedef struct hf_solution_writer hf_solution_writer;
@@ -34,7 +34,7 @@ hf_status hf_solution_writer_finish(hf_error *error, hf_solution_writer *writer,
 /** A writer that was not finished leaves nothing behind. */
 void hf_solution_writer_destroy(hf_solution_writer **writer);
 
-/* ---- solution.nc: reading ------------------------------------------------------------------------------ */
+/* ---- solution.nc: reading --------------------------------------------------------------------------- */
 
 /** A solution on disk; large arrays are read when they are asked for. */
 typedef struct hf_solution hf_solution;
@@ -68,13 +68,13 @@ hf_status hf_solution_density(hf_error *error, const hf_solution *solution, size
 hf_status hf_solution_logits(hf_error *error, const hf_solution *solution, size_t first, size_t count,
                              double *logits);
 
-/* ---- verify.nc ----------------------------------------------------------------------------------------- */
+/* ---- verify.nc -------------------------------------------------------------------------------------- */
 
 /** A refinement study as a file; of its columns the errors at the end time are kept. */
 hf_status hf_refinement_write(hf_error *error, const char *path, const hf_refinement *refinement);
 hf_status hf_refinement_read(hf_error *error, const char *path, hf_refinement *out);
 
-/* ---- figures ------------------------------------------------------------------------------------------- */
+/* ---- figures ---------------------------------------------------------------------------------------- */
 
 /** Draw all figures of a solution.nc, a verify.nc, or a folder with one or both. A figure NAME leaves
  * NAME.svg, NAME.pdf and NAME.png with its data NAME.dat and its script NAME.gp, which gnuplot runs by

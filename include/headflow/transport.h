@@ -28,7 +28,7 @@ typedef struct hf_faces {
     const double *psi_left, *psi_right; /**< shape (count): the potential on both sides of the face */
     double spacing;                     /**< h */
     double temperature;                 /**< tau */
-    double (*limiter)(double a, double b);
+    const struct hf_limiter *limiter;   /**< of a limited flux */
 } hf_faces;
 
 /** A numerical flux. Adding one is a new file in src/transport and a line in the table of schemes.c. */
@@ -46,10 +46,11 @@ typedef struct hf_flux {
 const hf_flux *const *hf_fluxes(size_t *count); /**< a static table of pointers */
 const hf_flux *hf_flux_find(const char *name);  /**< NULL when there is none */
 
-/** A slope limiter for muscl: the limited slope from the two one-sided differences. */
+/** A slope limiter for muscl. */
 typedef struct hf_limiter {
     const char *name;
-    double (*slope)(double a, double b);
+    double (*slope)(double a, double b); /**< the limited slope from the two one-sided differences */
+    void (*muscl)(const hf_faces *faces, double *flux); /**< the muscl flux with these slopes, as one loop */
 } hf_limiter;
 
 const hf_limiter *hf_limiters(size_t *count); /**< a static table */

@@ -26,8 +26,7 @@ typedef struct report {
     size_t outputs;
 } report;
 
-/* ---- on the way
- * -------------------------------------------------------------------------------------------------- */
+/* ---- on the way ------------------------------------------------------------------------------------- */
 
 static double seconds_now(void) {
     struct timespec now;
@@ -70,8 +69,7 @@ static hf_status step(hf_error *error, void *self, double time, const hf_statist
     return HF_OK;
 }
 
-/* ---- at the end
- * -------------------------------------------------------------------------------------------------- */
+/* ---- at the end ------------------------------------------------------------------------------------- */
 
 static void print_cells(FILE *file, const hf_grid *grid, const char *separator) {
     for (size_t d = 0; d < hf_grid_dim(grid); d++)
@@ -159,8 +157,7 @@ static hf_status check_promises(hf_error *error, const report *r) {
     return HF_OK;
 }
 
-/* ---- the verb
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the verb --------------------------------------------------------------------------------------- */
 
 static hf_status integrate(hf_error *error, const cli_call *call, const hf_problem *problem, const char *text,
                            const char *path) {

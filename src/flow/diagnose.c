@@ -33,8 +33,7 @@ static void extremes(const hf_grid *grid, const double *rho, hf_record *record) 
     record->wall_mass = wall * hf_grid_volume(grid);
 }
 
-/* ---- the minimum of the potential over the box
- * --------------------------------------------------------------- */
+/* ---- the minimum of the potential over the box ------------------------------------------------------ */
 
 /* Minimum over v in the box of G_0 + sum_j v_j G_j + (lambda/2)|v|^2: one coordinate at a time. */
 static double minimum_over_values(const hf_grid *grid, const hf_model *model, const double *g) {
@@ -211,8 +210,7 @@ static hf_status optimality_gap(hf_error *error, hf_flow *flow, const double *rh
     return HF_OK;
 }
 
-/* ---- spread of the heads and convexity of the potential
- * ------------------------------------------------------ */
+/* ---- spread of the heads and convexity of the potential --------------------------------------------- */
 
 static double head_variance(hf_flow *flow, const double *rho) {
     const hf_events *events = hf_problem_events(flow->problem);

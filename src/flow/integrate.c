@@ -9,11 +9,12 @@
 #include "flow/flow.h"
 #include "flow/precondition.h"
 #include "flow/sampler.h"
+#include "flow/vector.h"
 
 #include <cvode/cvode.h>
 #include <float.h>
 #include <math.h>
-#include <nvector/nvector_serial.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <sunlinsol/sunlinsol_spgmr.h>
@@ -61,11 +62,10 @@ static double seconds_now(void) {
 }
 
 static double *values(N_Vector vector) {
-    return NV_DATA_S(vector);
+    return hf_vector_values(vector);
 }
 
-/* ---- what CVODE calls
- * ------------------------------------------------------------------------------------------ */
+/* ---- what CVODE calls ------------------------------------------------------------------------------- */
 
 /* Whether a trial state may be used at all. */
 static bool acceptable(const integration *run, const double *y) {
@@ -145,8 +145,7 @@ static int precondition(realtype t, N_Vector y, N_Vector rate, N_Vector b, N_Vec
     return 0;
 }
 
-/* ---- set-up
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- set-up ----------------------------------------------------------------------------------------- */
 
 static hf_status failed(integration *run, const char *what, int flag) {
     char *name = CVodeGetReturnFlagName(flag);
@@ -190,7 +189,7 @@ static hf_status set_up(integration *run) {
     bool implicit = hf_problem_temperature(problem) > 0;
     if (SUNContext_Create(NULL, &run->context) != 0)
         return hf_raise(run->error, HF_ERR_MEMORY, "no memory for the integrator");
-    run->state = N_VNew_Serial((sunindextype)(run->cells + 1), run->context);
+    run->state = hf_vector_create(run->cells + 1, run->context);
     run->between = run->state != NULL ? N_VClone(run->state) : NULL;
     run->cvode = CVodeCreate(implicit ? CV_BDF : CV_ADAMS, run->context);
     if (run->between == NULL || run->cvode == NULL)
@@ -231,8 +230,7 @@ static void tear_down(integration *run) {
     hf_array_destroy(&run->scratch);
 }
 
-/* ---- along the way
- * ------------------------------------------------------------------------------------------- */
+/* ---- along the way ---------------------------------------------------------------------------------- */
 
 static hf_status sample_logits(hf_error *error, void *self, double time, double *logits, double *rate) {
     (void)error;

@@ -22,8 +22,8 @@ struct hf_problem {
     hf_particles particles;
 };
 
-/* Density vectors that the integrator holds at its largest: the Nordsieck array of order 5 (BDF) with the work
- * of Newton and a Krylov space of 20; Adams at order 12 holds fewer. */
+/* Density vectors that the integrator holds at its largest: the Nordsieck array of order 5 (BDF) with the
+ * work of Newton and a Krylov space of 20; Adams at order 12 holds fewer. */
 enum { VECTORS = 40, GIB = 1 << 30 };
 
 static hf_status check_memory(hf_error *error, const hf_problem *problem) {

@@ -36,7 +36,7 @@ static hf_status read_event(hf_error *error, const hf_yaml *node, event_item *ev
     return hf_schema_read(error, node, sizeof event_keys / sizeof *event_keys, event_keys, event);
 }
 
-/* ---- the source -------------------------------------------------------------------------------------- */
+/* ---- the source ------------------------------------------------------------------------------------- */
 
 static hf_status check_width(hf_error *error, const hf_yaml *node, size_t width) {
     if (width > HF_CASE_WIDTH_MAX)
@@ -147,7 +147,7 @@ hf_status hf_case_read_source(hf_error *error, const hf_yaml *data, const char *
     return HF_OK;
 }
 
-/* ---- the events -------------------------------------------------------------------------------------- */
+/* ---- the events ------------------------------------------------------------------------------------- */
 
 static hf_status add_event(hf_error *error, const hf_yaml *node, const event_item *event, double *tokens,
                            hf_case *c) {

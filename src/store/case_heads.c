@@ -143,7 +143,7 @@ hf_status hf_case_read_heads(hf_error *error, const hf_yaml *node, hf_case *c) {
     return read_matrices(error, &attention, &value, c);
 }
 
-/* ---- the axes ---------------------------------------------------------------------------------------- */
+/* ---- the axes --------------------------------------------------------------------------------------- */
 
 typedef struct grid_section {
     const hf_yaml *lower, *upper, *cells, *periodic;

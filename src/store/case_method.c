@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- regularisation, time: straight into the input --------------------------------------------------- */
+/* ---- regularisation, time: straight into the input -------------------------------------------------- */
 
 static const hf_schema_key regularisation_keys[] = {
     {"ridge", HF_SCHEMA_NON_NEGATIVE, false, offsetof(hf_problem_input, ridge)},
@@ -37,7 +37,7 @@ hf_status hf_case_read_time(hf_error *error, const hf_yaml *node, hf_case *c) {
     return HF_OK;
 }
 
-/* ---- scheme ------------------------------------------------------------------------------------------ */
+/* ---- scheme ----------------------------------------------------------------------------------------- */
 
 typedef struct scheme_section {
     const hf_yaml *flux, *limiter;
@@ -90,7 +90,7 @@ hf_status hf_case_read_scheme(hf_error *error, const hf_yaml *node, hf_case *c) 
     return scheme.limiter ? read_limiter(error, scheme.limiter, c) : HF_OK;
 }
 
-/* ---- particles --------------------------------------------------------------------------------------- */
+/* ---- particles -------------------------------------------------------------------------------------- */
 
 typedef struct particles_section {
     const hf_yaml *heads, *step, *batch;

@@ -21,7 +21,7 @@ struct hf_dataset {
     char *part; /* where it is until it is finished; NULL when reading */
 };
 
-/* ---- failures ------------------------------------------------------------------------------------------ */
+/* ---- failures --------------------------------------------------------------------------------------- */
 
 /* One line from a NetCDF code; `what` is a verb, `name` what it was done to. */
 static hf_status check(hf_error *error, const hf_dataset *dataset, int code, const char *what,
@@ -54,7 +54,7 @@ static hf_status variable_shape(hf_error *error, const hf_dataset *dataset, cons
     return HF_OK;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------- */
+/* ---- opening and closing ---------------------------------------------------------------------------- */
 
 static hf_status dataset_allocate(hf_error *error, const char *path, hf_dataset **out) {
     HF_TRY(hf_allocate(error, 1, sizeof **out, (void **)out));
@@ -168,7 +168,7 @@ const char *hf_dataset_library(void) {
     return nc_inq_libvers();
 }
 
-/* ---- definitions --------------------------------------------------------------------------------------- */
+/* ---- definitions ------------------------------------------------------------------------------------ */
 
 hf_status hf_dataset_dimension(hf_error *error, hf_dataset *dataset, const char *name, size_t length) {
     int id;
@@ -249,7 +249,7 @@ hf_status hf_dataset_set_integer(hf_error *error, hf_dataset *dataset, const cha
                  "write attribute", name);
 }
 
-/* ---- values -------------------------------------------------------------------------------------------- */
+/* ---- values ----------------------------------------------------------------------------------------- */
 
 /* Start and extent of entries first .. first + count - 1; start, extent: shape (HF_RANK_MAX) */
 static hf_status select_entries(hf_error *error, const hf_dataset *dataset, const char *variable,

@@ -24,7 +24,7 @@ typedef struct hf_variable {
     bool integer;
 } hf_variable;
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------------------- */
 
 /* Missing folders above the path are created.
  * HF_ERR_IO also when another process is writing the same file. */
@@ -55,7 +55,7 @@ hf_status hf_dataset_set_integer(hf_error *error, hf_dataset *dataset, const cha
 hf_status hf_dataset_put(hf_error *error, hf_dataset *dataset, const char *variable, size_t first,
                          size_t count, const double *values);
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------- */
 
 hf_status hf_dataset_open(hf_error *error, const char *path, hf_dataset **out);
 

@@ -36,7 +36,7 @@ static bool applies(const hf_figure_source *source) {
     return source->solution != NULL && hf_grid_dim(hf_solution_grid(source->solution)) >= 2;
 }
 
-/* ---- what is shown ------------------------------------------------------------------------------------- */
+/* ---- what is shown ---------------------------------------------------------------------------------- */
 
 static void choose(size_t dim, size_t outputs, view panels[PANELS]) {
     static const size_t pairs3[COLUMNS][2] = {{0, 1}, {0, 2}, {1, 2}};
@@ -117,7 +117,7 @@ static double write_map(const hf_grid *grid, const view *panel, double time, con
     return highest;
 }
 
-/* ---- how it is shown ----------------------------------------------------------------------------------- */
+/* ---- how it is shown -------------------------------------------------------------------------------- */
 
 static void script_begin(const hf_solution *solution, FILE *script) {
     fprintf(script, "set multiplot title ");
@@ -184,7 +184,7 @@ static void script_panel(const figure_page *page, size_t k, double highest, FILE
             k, highest > 0 ? highest : 1);
 }
 
-/* ---- the figure ---------------------------------------------------------------------------------------- */
+/* ---- the figure ------------------------------------------------------------------------------------- */
 
 /* rho, map: shape (cells): workspace */
 static hf_status draw(hf_error *error, const hf_solution *solution, double *rho, double *map, FILE *data,

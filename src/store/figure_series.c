@@ -52,7 +52,7 @@ static void script_time_axis(FILE *script) {
             "set format x '%%g'\nset label 2 'time " HF_ITALIC("t") "' at graph 0.5, screen 0.03 center\n");
 }
 
-/* ---- risk and gap -------------------------------------------------------------------------------------- */
+/* ---- risk and gap ----------------------------------------------------------------------------------- */
 
 static hf_status risk_fill(hf_error *error, const hf_solution *solution, stack *panels, FILE *data,
                            FILE *script) {
@@ -85,7 +85,7 @@ static hf_status risk_write(hf_error *error, const hf_figure_source *source, FIL
 
 const hf_figure hf_figure_risk = {"risk", WIDTH, HEIGHT, applies, risk_write};
 
-/* ---- dissipation and balance --------------------------------------------------------------------------- */
+/* ---- dissipation and balance ------------------------------------------------------------------------ */
 
 /* |F(t_0) - F(t) - int_{t_0}^t D|: zero but for the errors of time integration. With a temperature and a
  * density of compact support D(0) is infinite, and t_0 is the first output after 0. lower: F in, balance out

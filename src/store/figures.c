@@ -16,7 +16,7 @@ static const hf_figure *const figures[] = {
 };
 enum { FIGURE_COUNT = sizeof figures / sizeof *figures };
 
-/* ---- one figure ---------------------------------------------------------------------------------------- */
+/* ---- one figure ------------------------------------------------------------------------------------- */
 
 static hf_status text_open(hf_error *error, const char *folder, const char *name, const char *ending,
                            FILE **out) {
@@ -66,7 +66,7 @@ static hf_status draw_all(hf_error *error, const hf_figure_source *source, const
     return HF_OK;
 }
 
-/* ---- one file ------------------------------------------------------------------------------------------ */
+/* ---- one file --------------------------------------------------------------------------------------- */
 
 static hf_status draw_solution(hf_error *error, const char *path, const char *folder) {
     hf_solution *solution;

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- scripts ------------------------------------------------------------------------------------------- */
+/* ---- scripts ---------------------------------------------------------------------------------------- */
 
 /* viridis, van der Walt and Smith 2015, at 17 equidistant points. */
 static const char *const viridis[] = {"#440154", "#48186a", "#472d7b", "#424086", "#3b528b", "#33638d",
@@ -150,7 +150,7 @@ void hf_gnuplot_log_axis(FILE *script, size_t count, const double *values) {
     fprintf(script, ")\n");
 }
 
-/* ---- running ------------------------------------------------------------------------------------------- */
+/* ---- running ---------------------------------------------------------------------------------------- */
 
 enum { MISSING = 127 }; /* the child's exit code when there is no gnuplot */
 

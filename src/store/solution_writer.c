@@ -23,7 +23,7 @@ struct hf_solution_writer {
     double *logits;                    /* shape (logits_max, E, classes) */
 };
 
-/* ---- the layout ---------------------------------------------------------------------------------------- */
+/* ---- the layout ------------------------------------------------------------------------------------- */
 
 /* A member of hf_record that becomes a variable over time. */
 typedef struct series {
@@ -176,7 +176,7 @@ static hf_status define_all(hf_error *error, hf_dataset *dataset, const hf_probl
     return define_density(error, dataset, grid);
 }
 
-/* ---- what is known before the first record ------------------------------------------------------------- */
+/* ---- what is known before the first record ---------------------------------------------------------- */
 
 static hf_status write_settings(hf_error *error, hf_dataset *dataset, const hf_problem *problem) {
     const hf_limiter *limiter = hf_problem_limiter(problem);
@@ -258,7 +258,7 @@ void hf_solution_writer_destroy(hf_solution_writer **writer) {
     *writer = NULL;
 }
 
-/* ---- records as they come ------------------------------------------------------------------------------ */
+/* ---- records as they come --------------------------------------------------------------------------- */
 
 static hf_status write_output(hf_error *error, void *self, const hf_record *record, const double *rho) {
     hf_solution_writer *writer = self;

@@ -39,8 +39,7 @@ static void tell(const hf_refinement_options *options, const char *what) {
         options->progress(options->self, what);
 }
 
-/* ---- errors
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- errors ----------------------------------------------------------------------------------------- */
 
 static hf_errors difference(const hf_grid *grid, const hf_flowmap_record *a, const hf_flowmap_record *b) {
     size_t dim = hf_grid_dim(grid);
@@ -67,8 +66,7 @@ static hf_errors orders(const hf_refinement_row *coarse, const hf_refinement_row
                        .w1 = order(coarse->error.w1, fine->error.w1, ratio)};
 }
 
-/* ---- the flow map
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the flow map ----------------------------------------------------------------------------------- */
 
 static hf_status run_flow_map(hf_error *error, const hf_problem *problem, size_t nodes, double rtol,
                               hf_flowmap_record value[HF_REFINEMENT_TIMES], hf_flowmap **out) {
@@ -145,8 +143,7 @@ static hf_status sample_marginals(hf_error *error, const hf_flowmap *map, size_t
     return status;
 }
 
-/* ---- the grids
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the grids -------------------------------------------------------------------------------------- */
 
 /* What is kept of a run on a grid. */
 typedef struct grid_run {
@@ -237,8 +234,7 @@ static hf_status split_marginal(hf_error *error, const grid_run *run, size_t d, 
     return HF_OK;
 }
 
-/* ---- Richardson extrapolation
- * ------------------------------------------------------------------------------------- */
+/* ---- Richardson extrapolation ----------------------------------------------------------------------- */
 
 static double extrapolate(double coarse, double fine, int p) {
     return fine + (fine - coarse) / (pow(2, p) - 1);
@@ -288,8 +284,7 @@ static hf_status richardson_reference(hf_error *error, const hf_problem *problem
     return status;
 }
 
-/* ---- the study
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the study -------------------------------------------------------------------------------------- */
 
 static void describe(const hf_problem *problem, hf_refinement *out) {
     const hf_grid *grid = hf_problem_grid(problem);

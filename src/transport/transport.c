@@ -78,6 +78,7 @@ static size_t neighbour(ptrdiff_t i, size_t n, bool periodic) {
 static double face_dissipation(const hf_faces *faces, const hf_flux *flux_type, const double *flux) {
     const double *left = faces->rho[flux_type->halo - 1], *right = faces->rho[flux_type->halo];
     double sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (size_t f = 0; f < faces->count; f++)
         sum += flux[f] * (faces->psi_left[f] - faces->psi_right[f]);
     if (faces->temperature > 0)
@@ -179,7 +180,7 @@ void hf_transport_apply(hf_transport *transport, const hf_potential *potential, 
     for (size_t d = 0; d < hf_grid_dim(grid); d++) {
         hf_faces faces = {.spacing = hf_grid_spacing(grid, d),
                           .temperature = transport->temperature,
-                          .limiter = transport->limiter->slope};
+                          .limiter = transport->limiter};
         if (d + 1 == hf_grid_dim(grid))
             sweep_lines(transport, potential, &faces, rho, rate, dissipation);
         else

@@ -4,10 +4,13 @@
  */
 #include "transport/schemes.h"
 
-static void evaluate(const hf_faces *faces, double *flux) {
+#include "base/simd.h"
+
+HF_CLONES static void evaluate(const hf_faces *faces, double *restrict flux) {
     const double *restrict left = faces->rho[0], *restrict right = faces->rho[1];
     const double *restrict psi_left = faces->psi_left, *restrict psi_right = faces->psi_right;
     double scale = 1 / faces->spacing;
+#pragma omp simd
     for (size_t f = 0; f < faces->count; f++) {
         double u = (psi_left[f] - psi_right[f]) * scale;
         flux[f] = u * hf_positive(u > 0 ? left[f] : right[f]);
