@@ -135,8 +135,9 @@ Test(law, dissipation_is_the_fall_of_the_risk) {
     gsl_integration_glfixed_table_free(rule);
 }
 
-/* At the start, risk and dissipation are those of the grid in the limit of fine cells: second order, so that
- * two grids extrapolate to the fourth. */
+/* At the start, risk and dissipation are those of the grid in the limit of fine cells. The risk is of second
+ * order: two grids extrapolate to the fourth. The dissipation of the grid feels the limiter at the maximum.
+ */
 Test(law, starts_where_the_grid_does) {
     for (size_t k = 0; k < COLD; k++) {
         hf_problem *problem = read_case(cold[k], NULL);
@@ -161,25 +162,29 @@ Test(law, starts_where_the_grid_does) {
             hf_problem_destroy(&refined);
         }
         double risk = (4 * record[0].risk - record[1].risk) / 3;
+        double dissipation = (4 * record[0].dissipation - record[1].dissipation) / 3;
         cr_expect_float_eq(start.risk, risk, 1e-6, "%s: %g", cold[k], start.risk - risk);
+        cr_expect_float_eq(start.dissipation, dissipation, 1e-4, "%s: %g", cold[k],
+                           start.dissipation - dissipation);
         hf_flowmap_destroy(&map);
         hf_problem_destroy(&problem);
     }
 }
 
-/* Every four nodes more gain two digits; the last are near the tolerance of the time integration. */
+/* Every four nodes more gain two digits, down to the tolerance of the time integration. */
 Test(law, converges_spectrally) {
     static const size_t nodes[] = {4, 8, 12};
-    hf_flowmap_record exact = solve("retrieval", 20, 8);
-    double before = 1;
+    hf_flowmap_record exact = solve("retrieval", 20, 3);
+    double before = 1e-2;
     for (size_t k = 0; k < 3; k++) {
-        hf_flowmap_record record = solve("retrieval", nodes[k], 8);
+        hf_flowmap_record record = solve("retrieval", nodes[k], 3);
         double error =
-            fmax(fabs(record.risk - exact.risk), largest_difference(4, record.covariance, exact.covariance));
+            fmax(fmax(fabs(record.risk - exact.risk), fabs(record.dissipation - exact.dissipation)),
+                 largest_difference(4, record.covariance, exact.covariance));
         cr_expect_leq(error, before / 100, "%zu nodes: %g", nodes[k], error);
         before = error;
     }
-    cr_expect_leq(before, 1e-9);
+    cr_expect_leq(before, 1e-10);
 }
 
 /* ---- the stable Dirac ---------------------------------------------------------------------------------- */
@@ -307,7 +312,8 @@ Test(sample, starts_as_the_initial_density) {
         }
 }
 
-/* Later their moments tend to those of the nodes as 1/n. */
+/* Later their moments tend to those of the nodes as 1/n: by Koksma's inequality with a factor of at most the
+ * variation of what is averaged, 4 for a square, times n times the discrepancy, 3. */
 Test(sample, has_the_moments_of_the_nodes) {
     for (size_t k = 0; k < STARTS; k++)
         for (double time = 0; time <= 3; time += 3) {
@@ -322,7 +328,7 @@ Test(sample, has_the_moments_of_the_nodes) {
                 hf_points_moments(hf_problem_grid(problem), s.count, theta, s.mass, mean, covariance);
                 double error = fmax(largest_difference(2, mean, record.mean),
                                     largest_difference(4, covariance, record.covariance));
-                cr_expect_leq(error * (double)each, 4, "start %zu, t = %g: %g", k, time,
+                cr_expect_leq(error * (double)each, 12, "start %zu, t = %g: %g", k, time,
                               error * (double)each);
                 hf_array_destroy(&theta);
                 sample_clear(&s);
@@ -332,22 +338,27 @@ Test(sample, has_the_moments_of_the_nodes) {
         }
 }
 
-/* Every point, not only their mean: interpolated through more nodes it is the same. */
+/* Every point, not only their moments. Interpolation gains half the digits of quadrature: one with every four
+ * nodes. */
 Test(sample, converges_point_by_point) {
+    static const size_t nodes[] = {18, 8, 12};
     enum { EACH = 200 };
     for (size_t k = 0; k < STARTS; k++) {
         hf_problem *problem = read_case(starts[k].name, starts[k].override);
-        sample s[2];
-        for (int more = 0; more < 2; more++) {
-            hf_flowmap *map = make_map(problem, more ? 14 : 10, 1e-11);
+        sample s[3];
+        double error[3] = {0};
+        for (int n = 0; n < 3; n++) {
+            hf_flowmap *map = make_map(problem, nodes[n], 1e-11);
             measure_at(map, 3);
-            s[more] = draw(problem, map, EACH);
+            s[n] = draw(problem, map, EACH);
             hf_flowmap_destroy(&map);
+            for (size_t i = 0; i < 2 * s[n].count; i++)
+                error[n] += fabs(s[n].theta[i] - s[0].theta[i]) * s[n].mass[i % s[n].count];
         }
-        double error = largest_difference(2 * s[0].count, s[0].theta, s[1].theta);
-        cr_expect_leq(error, 1e-6, "start %zu: %g", k, error);
-        sample_clear(&s[0]);
-        sample_clear(&s[1]);
+        cr_expect_leq(error[1], 1e-3, "start %zu: %g", k, error[1]);
+        cr_expect_leq(error[2], error[1] / 10, "start %zu: %g, %g", k, error[1], error[2]);
+        for (int n = 0; n < 3; n++)
+            sample_clear(&s[n]);
         hf_problem_destroy(&problem);
     }
 }
