@@ -86,6 +86,31 @@ assert abs(summary["risk"] - exact) < 1e-5
 END
 check '--quiet is quiet' test ! -s .err
 
+# ---- a promise that is broken: exit 3, and only then. Tolerances of steps too long for the flow do it.
+
+kept() { # CODE: is it the code for the numbers of the summary, at tolerances RTOL and ATOL?
+  tail -n 1 .out >summary
+  "$python" - summary "$1" "$2" "$3" <<'END'
+import json, sys
+
+summary = json.load(open(sys.argv[1]))
+code, rtol, atol = int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
+kept = summary["mass_error"] <= 1e-12 and summary["minimum"] >= -atol and summary["energy_balance"] <= rtol
+print(summary)
+assert kept == (code == 0)
+END
+}
+promise() { # CODE CASE RTOL ATOL CELLS
+  returns "$1" run "$2" --json --quiet --set "time.rtol=$3" --set "time.atol=$4" --set "grid.cells=$5" -o promise
+  check '  as its numbers say' kept "$1" "$3" "$4"
+}
+promise 3 stable 1e-1 1e-3 '[64,64]'
+check '  and complains of the minimum' grep -q 'minimum density .*promised' .err
+promise 3 gibbs 1e-4 1e-2 '[48,48]'
+check '  and complains of the balance' grep -q 'energy balance .*promised' .err # a warning may stand before it
+promise 0 stable 1e-6 1e-8 '[64,64]'
+promise 0 gibbs 1e-6 1e-8 '[48,48]'
+
 # ---- figures: each format, and a script that draws again by itself
 
 found() { [[ -n $(find "$1" -name "*.$2" -size +0) ]]; }

@@ -12,7 +12,13 @@
 extern "C" {
 #endif
 
-enum { HF_ATTENTION_MAX = 3, HF_VALUE_MAX = 3, HF_FEATURES_MAX = 3, HF_WIDTH_MAX = 64 };
+enum {
+    HF_ATTENTION_MAX = 3,
+    HF_VALUE_MAX = 3,
+    HF_FEATURES_MAX = 3,
+    HF_WIDTH_MAX = 64,
+    HF_TERMS_MAX = 1 + HF_VALUE_MAX
+};
 
 /** An attention form: B(alpha) = B_0 + sum_k phi_k(alpha) B_k with its features phi. Adding a form is a new
  *  file in src/attention and a line in the table of forms.c. */
@@ -53,8 +59,6 @@ hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_event
                           hf_model **out);
 void hf_model_destroy(hf_model **model);
 
-const hf_events *hf_model_events(const hf_model *model);
-const hf_attention_form *hf_model_form(const hf_model *model);
 size_t hf_model_attention_coordinates(const hf_model *model); /**< n_alpha */
 size_t hf_model_value_coordinates(const hf_model *model);     /**< n_v */
 double hf_model_ridge(const hf_model *model);                 /**< lambda */
@@ -93,9 +97,17 @@ void hf_model_project_residual(const hf_model *model, const double *residual, do
 void hf_model_coefficients(const hf_model *model, const double *projection, const double *alpha, double *g,
                            double *dg, double *d2g);
 
+/** Potential, gradient and Hessian at theta from the coefficients at its alpha, as hf_model_coefficients
+ * gives them: affine in v, plus ridge.
+ *  @param[out] gradient  shape (D), needs dg; or NULL
+ *  @param[out] hessian   shape (D, D), needs d2g; or NULL
+ *  @return Psi(theta) */
+double hf_model_assemble(const hf_model *model, const double *theta, const double *g, const double *dg,
+                         const double *d2g, double *gradient, double *hessian);
+
 /** The potential, ridge included, at a point theta, with gradient and Hessian on request.
  *  @param[out] gradient  shape (D), or NULL
- *  @param[out] hessian   shape (D, D), or NULL (needs gradient)
+ *  @param[out] hessian   shape (D, D), or NULL
  *  @return Psi(theta) */
 double hf_model_potential(const hf_model *model, const double *projection, const double *theta,
                           double *gradient, double *hessian);

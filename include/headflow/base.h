@@ -67,8 +67,12 @@ hf_status hf_array_create(hf_error *error, size_t count, double **out);
 void hf_array_destroy(double **array);
 
 /** A zeroed block of `count` elements of `size` bytes; free it with free().
+ *  @param[out] out  address of a pointer to elements of any type, NULL on failure
  *  @return HF_ERR_MEMORY when there is no room */
-hf_status hf_allocate(hf_error *error, size_t count, size_t size, void **out);
+hf_status hf_allocate(hf_error *error, size_t count, size_t size, void *out);
+
+/** Seconds of a clock that never goes back: for differences. */
+double hf_seconds(void);
 
 /** A copy of a string on the heap; free it with free(). */
 hf_status hf_string_copy(hf_error *error, const char *text, char **out);

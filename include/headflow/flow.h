@@ -65,7 +65,7 @@ typedef struct hf_particles {
     size_t batch[16]; /**< 0: the full batch */
 } hf_particles;
 
-/** A problem as a caller states it; hf_problem_create copies all of it but takes over `events` and `model`.
+/** A problem as a caller states it; hf_problem_create copies all of it but takes over `events`.
  */
 typedef struct hf_problem_input {
     const char *name; /**< names the output folder: letters, digits, - and _ */

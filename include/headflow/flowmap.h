@@ -11,6 +11,9 @@
 extern "C" {
 #endif
 
+/** Nodes on a periodic axis for each node on another: its trigonometric rule wants more of them. */
+enum { HF_FLOWMAP_ANGLE_FACTOR = 8 };
+
 typedef struct hf_flowmap hf_flowmap;
 
 /** Integrals against the density of the flow map at a time. */

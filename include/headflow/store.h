@@ -17,6 +17,9 @@ extern "C" {
 /** A solution being written while the integration runs. */
 typedef struct hf_solution_writer hf_solution_writer;
 
+/** Whether solution.nc uses a name itself, so that no coordinate can have it. */
+bool hf_solution_reserves(const char *name);
+
 /** Begin PATH; missing folders above it are created.
  *  @param[in] problem    borrowed: must outlive the writer
  *  @param[in] case_text  the case file as it was run, overrides included; copied into the file

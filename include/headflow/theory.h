@@ -50,10 +50,13 @@ typedef struct hf_refinement {
     hf_refinement_row row[HF_REFINEMENT_MAX]; /**< from coarse to fine */
     hf_reference_kind kind;
     size_t nodes;                                 /**< of the flow map, an axis; 0 without */
+    size_t angle_nodes;                           /**< the same on an angle; 0 without one */
     hf_flowmap_record value[HF_REFINEMENT_TIMES]; /**< the reference at T/5, 2T/5 .. T */
     hf_errors uncertainty[HF_REFINEMENT_TIMES];   /**< error estimates of the reference */
     hf_errors reference;                          /**< the same at the end time */
-    bool passed; /**< the observed order of the risk reaches the scheme's, or its error the reference's */
+    bool judged;                                  /**< the reference is good enough to judge an order by */
+    bool passed; /**< judged, and the observed order of the risk reaches the scheme's; or all errors are tiny
+                  */
 } hf_refinement;
 
 /** How a study is made; zero fields take the defaults. */

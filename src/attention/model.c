@@ -65,7 +65,7 @@ hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_event
     *out = NULL;
     HF_TRY(check(error, heads, events, ridge));
     hf_model *model;
-    HF_TRY(hf_allocate(error, 1, sizeof *model, (void **)&model));
+    HF_TRY(hf_allocate(error, 1, sizeof *model, &model));
     size_t count = hf_events_count(events), width = hf_events_width(events);
     size_t square = width * width, value = hf_events_classes(events) * width;
     model->events = events;
@@ -83,7 +83,7 @@ hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_event
     if (status == HF_OK)
         status = hf_array_create(error, hf_events_tokens_total(events) * stride, &model->score);
     if (status == HF_OK)
-        status = hf_allocate(error, count, sizeof *model->first_token, (void **)&model->first_token);
+        status = hf_allocate(error, count, sizeof *model->first_token, &model->first_token);
     if (status != HF_OK) {
         hf_model_destroy(&model);
         return status;
@@ -119,12 +119,6 @@ void hf_model_destroy(hf_model **model) {
     *model = NULL;
 }
 
-const hf_events *hf_model_events(const hf_model *model) {
-    return model->events;
-}
-const hf_attention_form *hf_model_form(const hf_model *model) {
-    return model->form;
-}
 size_t hf_model_attention_coordinates(const hf_model *model) {
     return model->alphas;
 }
@@ -234,11 +228,11 @@ void hf_model_project_residual(const hf_model *model, const double *residual, do
     }
 }
 
-enum { TERMS_MAX = 1 + HF_VALUE_MAX, K_MAX = HF_FEATURES_MAX };
+enum { K_MAX = HF_FEATURES_MAX };
 
 /* Value, gradient and Hessian of each coefficient in the features phi. */
 typedef struct feature_derivatives {
-    double g[TERMS_MAX], dg[TERMS_MAX][K_MAX], d2g[TERMS_MAX][K_MAX][K_MAX];
+    double g[HF_TERMS_MAX], dg[HF_TERMS_MAX][K_MAX], d2g[HF_TERMS_MAX][K_MAX][K_MAX];
 } feature_derivatives;
 
 /* Adds one event: g_j = E[b_j], dg_jk = Cov(S_k, b_j), d2g_jkl = third central moment of (S_k, S_l, b_j),
@@ -254,15 +248,15 @@ static void add_event(const hf_model *model, size_t event, const double *project
     top_token top = find_top(K, length, score, phi);
     const double *top_scores = score + top.token * (1 + K) + 1, *top_x = tokens + top.token * width;
 
-    double total = 0, mb[TERMS_MAX] = {0}, mS[K_MAX] = {0}, mSb[TERMS_MAX][K_MAX] = {{0}};
-    double mSS[K_MAX][K_MAX] = {{0}}, mSSb[TERMS_MAX][K_MAX][K_MAX] = {{{0}}};
+    double total = 0, mb[HF_TERMS_MAX] = {0}, mS[K_MAX] = {0}, mSb[HF_TERMS_MAX][K_MAX] = {{0}};
+    double mSS[K_MAX][K_MAX] = {{0}}, mSSb[HF_TERMS_MAX][K_MAX][K_MAX] = {{{0}}};
     for (size_t s = 0; s < length; s++) {
         const double *row = score + s * (1 + K);
         double p = exp(token_score(K, row, phi) - top.score);
         total += p;
         if (s == top.token)
             continue; /* all differences from the top token vanish */
-        double b[TERMS_MAX], S[K_MAX];
+        double b[HF_TERMS_MAX], S[K_MAX];
         for (size_t j = 0; j < terms; j++) {
             b[j] = 0;
             for (size_t i = 0; i < width; i++)
@@ -347,9 +341,9 @@ void hf_model_coefficients(const hf_model *model, const double *projection, cons
 
 double hf_model_potential(const hf_model *model, const double *projection, const double *theta,
                           double *gradient, double *hessian) {
-    double g[TERMS_MAX], dg[TERMS_MAX * HF_ATTENTION_MAX];
-    double d2g[TERMS_MAX * HF_ATTENTION_MAX * HF_ATTENTION_MAX];
-    hf_model_coefficients(model, projection, theta, g, gradient != NULL ? dg : NULL,
+    double g[HF_TERMS_MAX], dg[HF_TERMS_MAX * HF_ATTENTION_MAX];
+    double d2g[HF_TERMS_MAX * HF_ATTENTION_MAX * HF_ATTENTION_MAX];
+    hf_model_coefficients(model, projection, theta, g, gradient != NULL || hessian != NULL ? dg : NULL,
                           hessian != NULL ? d2g : NULL);
     return hf_model_assemble(model, theta, g, dg, d2g, gradient, hessian);
 }

@@ -1,4 +1,4 @@
-/* The model's insides, shared by the files of this module and by flow's diagnostics. */
+/* The model's insides, shared by the files of this module. */
 #ifndef HF_ATTENTION_MODEL_H
 #define HF_ATTENTION_MODEL_H
 
@@ -16,10 +16,5 @@ struct hf_model {
 
 /* Context vector from features instead of coordinates. */
 void hf_model_context_features(const hf_model *model, size_t event, const double *phi, double *context);
-
-/* Potential, gradient and Hessian at theta from the coefficients at its alpha (as hf_model_coefficients gives
- * them): affine in v plus ridge. gradient needs dg, hessian needs d2g; both may be NULL. */
-double hf_model_assemble(const hf_model *model, const double *theta, const double *g, const double *dg,
-                         const double *d2g, double *gradient, double *hessian);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAUSS = 3, TERMS_MAX = 1 + HF_VALUE_MAX };
+enum { GAUSS = 3 };
 static const double gauss_node[GAUSS] = {-0.77459666924148337704, 0, 0.77459666924148337704};
 static const double gauss_mass[GAUSS] = {5.0 / 18, 8.0 / 18, 5.0 / 18};
 
@@ -22,8 +22,9 @@ struct hf_table {
     size_t value_cells; /* cells of the full grid a row */
     size_t line;        /* cells along the last value axis (1 without value axes): contiguous */
     double *context;    /* cell means of c_e: shape (rows, E, width) */
-    double *sums;       /* sum_a moments c: shape (1 + n_v, E, width) */
-    double *projection; /* shape (E, width, 1 + n_v) */
+    double *sums;       /* sum_a moments c: shape (1 + n_v, E, width); and scratch of the same size */
+    double *projection; /* shape (1 + n_v, E, width) */
+    double *center;     /* of the last value axis: shape (line) */
     double *value_gram; /* W_j^T W_l: shape (1 + n_v, 1 + n_v, width, width) */
 };
 
@@ -37,7 +38,7 @@ static size_t count_cells(const hf_grid *grid, size_t first, size_t last) {
 size_t hf_table_bytes(const hf_model *model, const hf_grid *grid) {
     size_t columns = hf_events_count(model->events) * model->width;
     size_t rows = count_cells(grid, 0, model->alphas) + 2 * (1 + model->values);
-    if (rows > SIZE_MAX / sizeof(double) / columns)
+    if (columns > 0 && rows > SIZE_MAX / sizeof(double) / columns)
         return SIZE_MAX;
     return rows * columns * sizeof(double);
 }
@@ -91,7 +92,7 @@ hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid 
         return hf_raise(error, HF_ERR_INPUT, "a grid of %zu axes for heads with %zu coordinates", dim,
                         model->alphas + model->values);
     hf_table *table;
-    HF_TRY(hf_allocate(error, 1, sizeof *table, (void **)&table));
+    HF_TRY(hf_allocate(error, 1, sizeof *table, &table));
     table->model = model;
     table->grid = grid;
     table->rows = count_cells(grid, 0, model->alphas);
@@ -107,6 +108,8 @@ hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid 
     if (status == HF_OK)
         status = hf_array_create(error, terms * terms * model->width * model->width, &table->value_gram);
     if (status == HF_OK)
+        status = hf_array_create(error, table->line, &table->center);
+    if (status == HF_OK)
         status = hf_array_create(error, model->width, &work);
     if (status != HF_OK) {
         hf_table_destroy(&table);
@@ -115,6 +118,8 @@ hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid 
     for (size_t a = 0; a < table->rows; a++)
         fill_row(table, a, work);
     hf_array_destroy(&work);
+    for (size_t k = 0; model->values > 0 && k < table->line; k++)
+        table->center[k] = hf_grid_center(grid, dim - 1, k);
     fill_value_gram(table);
     *out = table;
     return HF_OK;
@@ -126,6 +131,7 @@ void hf_table_destroy(hf_table **table) {
     hf_array_destroy(&(*table)->context);
     hf_array_destroy(&(*table)->sums);
     hf_array_destroy(&(*table)->projection);
+    hf_array_destroy(&(*table)->center);
     hf_array_destroy(&(*table)->value_gram);
     free(*table);
     *table = NULL;
@@ -148,15 +154,17 @@ static void line_values(const hf_table *table, size_t value_index, double v[]) {
 void hf_table_moments(const hf_table *table, const double *rho, double *moments) {
     size_t m = table->model->values, terms = 1 + m, line = table->line;
     double volume = hf_grid_volume(table->grid), v[HF_VALUE_MAX] = {0};
+    const double *restrict center = table->center;
     for (size_t a = 0; a < table->rows; a++) {
         double *out = moments + a * terms;
         memset(out, 0, terms * sizeof *out);
         for (size_t first = 0; first < table->value_cells; first += line) {
             const double *cell = rho + a * table->value_cells + first;
             double sum = 0, along = 0;
+#pragma omp simd reduction(+ : sum, along)
             for (size_t k = 0; k < line; k++) {
                 sum += cell[k];
-                along += cell[k] * ((double)k + 0.5);
+                along += cell[k] * center[k];
             }
             out[0] += volume * sum;
             if (m == 0)
@@ -164,9 +172,7 @@ void hf_table_moments(const hf_table *table, const double *rho, double *moments)
             line_values(table, first, v);
             for (size_t j = 0; j + 1 < m; j++)
                 out[1 + j] += volume * v[j] * sum;
-            size_t last = table->model->alphas + m - 1;
-            out[m] += volume * (hf_grid_axis(table->grid, last)->lower * sum +
-                                hf_grid_spacing(table->grid, last) * along);
+            out[m] += volume * along;
         }
     }
 }
@@ -196,14 +202,21 @@ void hf_table_logits(hf_table *table, const double *moments, double *logits) {
 
 void hf_table_coefficients(hf_table *table, const double *residual, double *coefficients) {
     size_t terms = 1 + table->model->values, columns = table->columns;
-    hf_model_project_residual(table->model, residual, table->projection);
+    /* a row of numbers for each coefficient, so that the sums below run over contiguous memory */
+    hf_model_project_residual(table->model, residual, table->sums);
+    for (size_t i = 0; i < columns; i++)
+        for (size_t j = 0; j < terms; j++)
+            table->projection[j * columns + i] = table->sums[i * terms + j];
     for (size_t a = 0; a < table->rows; a++) {
-        const double *context = table->context + a * columns;
-        double sum[TERMS_MAX] = {0};
-        for (size_t i = 0; i < columns; i++)
-            for (size_t j = 0; j < terms; j++)
-                sum[j] += context[i] * table->projection[i * terms + j];
-        memcpy(coefficients + a * terms, sum, terms * sizeof *sum);
+        const double *restrict context = table->context + a * columns;
+        for (size_t j = 0; j < terms; j++) {
+            const double *restrict projection = table->projection + j * columns;
+            double sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (size_t i = 0; i < columns; i++)
+                sum += context[i] * projection[i];
+            coefficients[a * terms + j] = sum;
+        }
     }
 }
 
@@ -230,7 +243,7 @@ static double row_half_square(const hf_table *table, size_t row, const double v[
 void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
                         double *psi) {
     const hf_model *model = table->model;
-    size_t m = model->values, terms = 1 + m, line = table->line, last = model->alphas + m - 1;
+    size_t m = model->values, terms = 1 + m, line = table->line;
     double ridge = model->ridge;
     while (count > 0) {
         size_t row = first / table->value_cells, inside = first % table->value_cells, start = inside % line;
@@ -245,12 +258,10 @@ void hf_table_potential(const hf_table *table, const double *coefficients, size_
         if (m == 0)
             psi[0] = base;
         else {
-            double lower = hf_grid_axis(table->grid, last)->lower, h = hf_grid_spacing(table->grid, last);
-            double slope = g[m];
-            for (size_t k = 0; k < length; k++) {
-                double x = lower + ((double)(start + k) + 0.5) * h;
-                psi[k] = base + x * (slope + 0.5 * ridge * x);
-            }
+            const double *restrict x = table->center + start;
+            double slope = g[m], half = 0.5 * ridge, *restrict out = psi;
+            for (size_t k = 0; k < length; k++)
+                out[k] = base + x[k] * (slope + half * x[k]);
         }
         psi += length;
         first += length;
@@ -278,11 +289,11 @@ double hf_table_half_square(const hf_table *table, const double *rho) {
 
 /* Second moments sum rho |C| v_j v_l of a row, v_0 = 1, with the cell means of squares. */
 static void row_second_moments(const hf_table *table, size_t row, const double *rho,
-                               double moment[TERMS_MAX][TERMS_MAX]) {
+                               double moment[HF_TERMS_MAX][HF_TERMS_MAX]) {
     size_t n = table->model->alphas, m = table->model->values, line = table->line;
-    memset(moment, 0, TERMS_MAX * sizeof *moment);
+    memset(moment, 0, HF_TERMS_MAX * sizeof *moment);
     for (size_t first = 0; first < table->value_cells; first += line) {
-        double v[TERMS_MAX] = {1};
+        double v[HF_TERMS_MAX] = {1};
         line_values(table, first, v + 1);
         for (size_t k = 0; k < line; k++) {
             double mass = rho[row * table->value_cells + first + k] * hf_grid_volume(table->grid);
@@ -302,7 +313,7 @@ static void row_second_moments(const hf_table *table, size_t row, const double *
 double hf_table_second_moment(const hf_table *table, const double *rho) {
     const hf_model *model = table->model;
     size_t terms = 1 + model->values, width = model->width;
-    double total = 0, moment[TERMS_MAX][TERMS_MAX];
+    double total = 0, moment[HF_TERMS_MAX][HF_TERMS_MAX];
     for (size_t a = 0; a < table->rows; a++) {
         row_second_moments(table, a, rho, moment);
         for (size_t e = 0; e < table->columns / width; e++) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { ALIGNMENT = 64, NEAREST_MAX = 64 };
 
@@ -67,11 +68,18 @@ void hf_array_destroy(double **array) {
     *array = NULL;
 }
 
-hf_status hf_allocate(hf_error *error, size_t count, size_t size, void **out) {
-    *out = calloc(count > 0 ? count : 1, size);
-    if (*out == NULL)
+hf_status hf_allocate(hf_error *error, size_t count, size_t size, void *out) {
+    void *block = calloc(count > 0 ? count : 1, size);
+    memcpy(out, &block, sizeof block); /* whatever type of pointer it is */
+    if (block == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for %zu items of %zu bytes", count, size);
     return HF_OK;
+}
+
+double hf_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 hf_status hf_string_copy(hf_error *error, const char *text, char **out) {

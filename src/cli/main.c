@@ -1,8 +1,11 @@
 /* The program: finds the verb and turns a failure into one line and an exit code. */
 #include "cli/cli.h"
 
+#include <gsl/gsl_errno.h>
+
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const cli_verb *const verbs[] = {&cli_list, &cli_run, &cli_verify, &cli_figures};
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -69,10 +72,16 @@ static hf_status dispatch(hf_error *error, int count, char *const arguments[]) {
 
 int main(int count, char *arguments[]) {
     hf_error error = {0};
+    gsl_set_error_handler_off(); /* GSL would abort; its results are checked where they are used */
     hf_status status = dispatch(&error, count, arguments);
     if (status == HF_OK && (fflush(stdout) != 0 || ferror(stdout)))
         status = hf_raise(&error, HF_ERR_IO, "standard output cannot be written");
     if (status != HF_OK)
         fprintf(stderr, "headflow: %s\n", error.message);
+    if (status == HF_ERR_IO) {
+        /* a file that could not be closed stays open inside HDF5, whose exit handler would crash on it */
+        fflush(NULL);
+        _exit(hf_status_exit_code(status));
+    }
     return hf_status_exit_code(status);
 }

@@ -111,9 +111,17 @@ hf_status cli_parse(hf_error *error, const cli_verb *verb, int count, char *cons
             call->argument = argument;
             continue;
         }
-        const option *o = find_option(verb, argument);
-        if (o == NULL)
+        const char *attached =
+            strncmp(argument, "--", 2) == 0 ? strchr(argument, '=') : NULL; /* --name=value */
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", attached != NULL ? (int)(attached - argument) : 63, argument);
+        const option *o = find_option(verb, name);
+        if (o == NULL || (attached != NULL && o->value == NULL))
             return unknown_option(error, verb, argument);
+        if (attached != NULL) {
+            HF_TRY(apply_option(error, o, attached + 1, call));
+            continue;
+        }
         if (o->value != NULL && i + 1 == count)
             return hf_raise(error, HF_ERR_INPUT, "%s: option %s; expected %s after it", verb->name, argument,
                             o->value);

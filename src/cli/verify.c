@@ -41,7 +41,9 @@ static double entry(const hf_errors *errors, const column *c) {
 }
 
 static void print_reference_name(const hf_refinement *r) {
-    if (r->kind == HF_REFERENCE_FLOW_MAP)
+    if (r->kind == HF_REFERENCE_FLOW_MAP && r->angle_nodes > 0)
+        printf("the flow map, %zu nodes an axis and %zu on the angle", r->nodes, r->angle_nodes);
+    else if (r->kind == HF_REFERENCE_FLOW_MAP)
         printf("the flow map, %zu nodes an axis", r->nodes);
     else
         printf("the Richardson extrapolation of the two finest grids");
@@ -165,12 +167,18 @@ static hf_status study(hf_error *error, const cli_call *call, const hf_problem *
     }
     if (call->json)
         print_json(&result, path);
-    if (!result.passed)
+    if (!result.passed && !result.judged)
         return hf_raise(
             error, HF_ERR_NUMERIC,
-            "%s: observed order %.2f of the risk is below the scheme's %d (is the initial density "
-            "resolved by 20 cells, and clear of the walls?)",
-            result.name, finest->order.risk, result.expected_order);
+            "%s: the reference is uncertain by %.2g in the risk, too much to judge errors of %.2g by; "
+            "raise --nodes",
+            result.name, result.reference.risk, finest->error.risk);
+    if (!result.passed)
+        return hf_raise(error, HF_ERR_NUMERIC,
+                        "%s: observed order %.2f of the risk is below the scheme's %d (is the density "
+                        "resolved, at the start "
+                        "by 20 cells and to the end, and clear of the walls?)",
+                        result.name, finest->order.risk, result.expected_order);
     return HF_OK;
 }
 

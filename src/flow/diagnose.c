@@ -1,15 +1,13 @@
 /* Diagnostics of a density: what is recorded along the way. docs/numerics.md (14)-(18). */
 #include "flow/flow.h"
 
-#include "attention/model.h"
-
 #include <gsl/gsl_eigen.h>
 #include <gsl/gsl_multimin.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TERMS_MAX = 1 + HF_VALUE_MAX, STARTS = 4, SIMPLEX_STEPS = 400 };
+enum { STARTS = 4, SIMPLEX_STEPS = 400 };
 
 /* Tail of a marginal that the hull of the mass leaves out at each end. */
 static const double hull_tail = 1e-9;
@@ -56,7 +54,7 @@ typedef struct alpha_search {
 } alpha_search;
 
 static double lowest_at_alpha(const alpha_search *search, double *alpha) {
-    double g[TERMS_MAX], ridge_energy = 0;
+    double g[HF_TERMS_MAX], ridge_energy = 0;
     for (size_t d = 0; d < hf_model_attention_coordinates(search->model); d++) {
         const hf_axis *axis = hf_grid_axis(search->grid, d);
         if (!axis->periodic)
@@ -149,10 +147,11 @@ static hf_status lowest_potential(hf_error *error, hf_flow *flow, double *lowest
         if (n == 0)
             break;
         gsl_multimin_function function = {search_function, n, &search};
-        double tolerance = 1e-5 * hf_grid_spacing(grid, 0); /* the value's error is quadratic in it */
+        double tolerance = INFINITY; /* the value's error is quadratic in it */
         for (size_t d = 0; d < n; d++) {
             gsl_vector_set(start, d, theta[d]);
             gsl_vector_set(step, d, 0.5 * hf_grid_spacing(grid, d));
+            tolerance = fmin(tolerance, 1e-5 * hf_grid_spacing(grid, d));
         }
         gsl_multimin_fminimizer_set(simplex, &function, start, step);
         for (int i = 0; i < SIMPLEX_STEPS && gsl_multimin_fminimizer_size(simplex) > tolerance; i++)
@@ -185,37 +184,48 @@ static void each_run(const hf_flow *flow, visit_run *visit, void *self) {
 
 typedef struct potential_sums {
     const double *rho;
-    double temperature, lowest; /* in */
-    double mean, partition;     /* sum rho Psi, sum exp(-(Psi - lowest)/tau) */
+    double temperature;
+    double mean;      /* sum rho Psi */
+    double lowest;    /* the lowest Psi so far */
+    double partition; /* sum exp(-(Psi - lowest)/tau), relative to it, so that it never underflows */
 } potential_sums;
 
 static void add_mean(void *self, size_t first, size_t count, const double *psi) {
     potential_sums *sums = self;
     for (size_t i = 0; i < count; i++) {
         sums->mean += sums->rho[first + i] * psi[i];
-        if (sums->temperature > 0)
-            sums->partition += exp(-(psi[i] - sums->lowest) / sums->temperature);
+        if (sums->temperature == 0)
+            continue;
+        if (psi[i] < sums->lowest) {
+            sums->partition *= exp(-(sums->lowest - psi[i]) / sums->temperature);
+            sums->lowest = psi[i];
+        }
+        sums->partition += exp(-(psi[i] - sums->lowest) / sums->temperature);
     }
 }
 
 /* tau = 0: int Psi dmu - min Psi. tau > 0: tau KL(mu | Gibbs) with the Gibbs density of Psi on the grid. */
 static hf_status optimality_gap(hf_error *error, hf_flow *flow, const double *rho, double *gap) {
     double volume = hf_grid_volume(hf_problem_grid(flow->problem));
-    potential_sums sums = {.rho = rho, .temperature = hf_problem_temperature(flow->problem)};
-    HF_TRY(lowest_potential(error, flow, &sums.lowest));
+    potential_sums sums = {
+        .rho = rho, .temperature = hf_problem_temperature(flow->problem), .lowest = INFINITY};
     each_run(flow, add_mean, &sums);
-    *gap = sums.mean * volume - sums.lowest;
-    if (sums.temperature > 0)
-        *gap += sums.temperature * (hf_flow_entropy(flow, rho) + log(sums.partition * volume));
+    if (sums.temperature > 0) {
+        double log_partition = log(sums.partition * volume) - sums.lowest / sums.temperature;
+        *gap = sums.mean * volume + sums.temperature * (hf_flow_entropy(flow, rho) + log_partition);
+    } else {
+        HF_TRY(lowest_potential(error, flow, gap));
+        *gap = sums.mean * volume - *gap;
+    }
     return HF_OK;
 }
 
 /* ---- spread of the heads and convexity of the potential --------------------------------------------- */
 
-static double head_variance(hf_flow *flow, const double *rho) {
+/* sigma^2, from the logits that hf_flow_risk has left in the flow. */
+static double head_variance(const hf_flow *flow, const double *rho) {
     const hf_events *events = hf_problem_events(flow->problem);
     size_t classes = hf_events_classes(events);
-    hf_flow_logits(flow, rho, flow->logits);
     double square = 0;
     for (size_t e = 0; e < hf_events_count(events); e++)
         for (size_t c = 0; c < classes; c++)
@@ -273,27 +283,32 @@ static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const doubl
     double *projection;
     HF_TRY(hf_array_create(error, hf_model_projection_size(model), &projection));
     hf_model_project_residual(model, flow->logits, projection);
-    gsl_eigen_symm_workspace *work = gsl_eigen_symm_alloc(dim);
-    *constant = -INFINITY;
-    for (size_t row = 0; row < rows; row++) {
-        double theta[HF_DIM_MAX], g[TERMS_MAX], dg[TERMS_MAX * HF_ATTENTION_MAX];
-        double d2g[TERMS_MAX * HF_ATTENTION_MAX * HF_ATTENTION_MAX];
-        size_t rest = row;
-        for (size_t d = n; d-- > 0;) {
-            size_t count = 2 * (last[d] - first[d] + 1) + 1;
-            theta[d] = edge(grid, d, first[d]) + 0.5 * (double)(rest % count) * hf_grid_spacing(grid, d);
-            rest /= count;
+    double largest = -INFINITY;
+#pragma omp parallel reduction(max : largest)
+    {
+        gsl_eigen_symm_workspace *work = gsl_eigen_symm_alloc(dim);
+#pragma omp for schedule(static)
+        for (size_t row = 0; row < rows; row++) {
+            double theta[HF_DIM_MAX], g[HF_TERMS_MAX], dg[HF_TERMS_MAX * HF_ATTENTION_MAX];
+            double d2g[HF_TERMS_MAX * HF_ATTENTION_MAX * HF_ATTENTION_MAX];
+            size_t rest = row;
+            for (size_t d = n; d-- > 0;) {
+                size_t count = 2 * (last[d] - first[d] + 1) + 1;
+                theta[d] = edge(grid, d, first[d]) + 0.5 * (double)(rest % count) * hf_grid_spacing(grid, d);
+                rest /= count;
+            }
+            hf_model_coefficients(model, projection, theta, g, dg, d2g);
+            for (size_t corner = 0; corner < (size_t)1 << m; corner++) {
+                double hessian[HF_DIM_MAX * HF_DIM_MAX];
+                for (size_t j = 0; j < m; j++)
+                    theta[n + j] = edge(grid, n + j, corner >> j & 1 ? last[n + j] + 1 : first[n + j]);
+                hf_model_assemble(model, theta, g, dg, d2g, NULL, hessian);
+                largest = fmax(largest, largest_of_minus(work, dim, hessian));
+            }
         }
-        hf_model_coefficients(model, projection, theta, g, dg, d2g);
-        for (size_t corner = 0; corner < (size_t)1 << m; corner++) {
-            double gradient[HF_DIM_MAX], hessian[HF_DIM_MAX * HF_DIM_MAX];
-            for (size_t j = 0; j < m; j++)
-                theta[n + j] = edge(grid, n + j, corner >> j & 1 ? last[n + j] + 1 : first[n + j]);
-            hf_model_assemble(model, theta, g, dg, d2g, gradient, hessian);
-            *constant = fmax(*constant, largest_of_minus(work, dim, hessian));
-        }
+        gsl_eigen_symm_free(work);
     }
-    gsl_eigen_symm_free(work);
+    *constant = largest;
     hf_array_destroy(&projection);
     return HF_OK;
 }

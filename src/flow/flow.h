@@ -4,6 +4,10 @@
 
 #include <headflow/flow.h>
 
+/* Density vectors that the integrator holds at its largest: the Nordsieck array of order 5 (BDF) with the
+ * work of Newton and a Krylov space of 20; Adams at order 12 holds fewer. */
+enum { HF_INTEGRATOR_VECTORS = 40 };
+
 struct hf_flow {
     const hf_problem *problem;
     hf_table *table;

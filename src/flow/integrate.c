@@ -6,6 +6,7 @@
  * with fixed-point iteration. tau > 0: BDF with Newton and GMRES, preconditioned by the diffusion solve. A
  * trial state that is not finite or too far below zero is refused as recoverable, and CVODE tries a smaller
  * step; nothing is ever clipped, which would break mass, energy and error control. */
+#include "flow/cvode.h"
 #include "flow/flow.h"
 #include "flow/precondition.h"
 #include "flow/sampler.h"
@@ -19,7 +20,6 @@
 #include <string.h>
 #include <sunlinsol/sunlinsol_spgmr.h>
 #include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
-#include <time.h>
 
 /* How a time integration method is held to its promises. Local errors are held to fractions of the tolerances
  * asked for: a tenth of atol, or cells end below -atol (`contract` on 32 x 32 with Adams: -4 atol at a
@@ -58,12 +58,6 @@ typedef struct integration {
     double start_seconds;
     long refused;
 } integration;
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static double *values(N_Vector vector) {
     return hf_vector_values(vector);
@@ -167,10 +161,6 @@ static hf_status failed(integration *run, const char *what, int flag) {
             return failed(run, #call, cv_flag_);                                                             \
     } while (0)
 
-static void discard_message(int code, const char *module, const char *function, char *message, void *user) {
-    (void)code, (void)module, (void)function, (void)message, (void)user;
-}
-
 static hf_status set_up_solver(integration *run, bool implicit) {
     if (!implicit) {
         run->nonlinear = SUNNonlinSol_FixedPoint(run->state, 0, run->context);
@@ -187,10 +177,23 @@ static hf_status set_up_solver(integration *run, bool implicit) {
 
 static hf_status sample_logits(hf_error *error, void *self, double time, double *logits, double *rate);
 
+/* Whether the integrator's vectors have room. SUNDIALS cannot be left to find out: its N_VClone writes
+ * through the NULL that a clone without room returns. */
+static hf_status check_room(integration *run) {
+    size_t bytes = HF_INTEGRATOR_VECTORS * (run->cells + 1) * sizeof(double);
+    void *trial = malloc(bytes);
+    if (trial == NULL)
+        return hf_raise(run->error, HF_ERR_MEMORY, "no memory for the integrator: %zu bytes for %zu cells",
+                        bytes, run->cells);
+    free(trial);
+    return HF_OK;
+}
+
 static hf_status set_up(integration *run) {
     const hf_problem *problem = hf_flow_problem(run->flow);
     const hf_events *events = hf_problem_events(problem);
     bool implicit = hf_problem_temperature(problem) > 0;
+    HF_TRY(check_room(run));
     if (SUNContext_Create(NULL, &run->context) != 0)
         return hf_raise(run->error, HF_ERR_MEMORY, "no memory for the integrator");
     run->state = hf_vector_create(run->cells + 1, run->context);
@@ -201,7 +204,7 @@ static hf_status set_up(integration *run) {
     HF_TRY(hf_array_create(run->error, run->cells, &run->scratch));
     hf_problem_initial(problem, values(run->state));
     values(run->state)[run->cells] = 0;
-    CV_TRY(run, CVodeSetErrHandlerFn(run->cvode, discard_message, NULL));
+    CV_TRY(run, CVodeSetErrHandlerFn(run->cvode, hf_cvode_discard, NULL));
     CV_TRY(run, CVodeInit(run->cvode, right_hand_side, 0, run->state));
     CV_TRY(run, CVodeWFtolerances(run->cvode, error_weights));
     CV_TRY(run, CVodeSetUserData(run->cvode, run));
@@ -274,7 +277,7 @@ static void collect(const integration *run, hf_statistics *statistics) {
     statistics->evaluations = evaluations + products;
     statistics->refused_states = run->refused;
     statistics->time = run->time;
-    statistics->seconds = seconds_now() - run->start_seconds;
+    statistics->seconds = hf_seconds() - run->start_seconds;
 }
 
 /* One step of CVODE, with its failures turned into a sentence. */
@@ -291,9 +294,10 @@ static hf_status step(integration *run, double end, bool *stationary) {
         char *name = CVodeGetReturnFlagName(flag);
         hf_status status = hf_raise(
             run->error, HF_ERR_NUMERIC,
-            "t = %.6g: the integration cannot go on (%s, %ld states refused as negative or not finite); "
-            "raise time.atol (now %g) or refine the grid",
-            run->time, name, run->refused, run->atol);
+            "%s, t = %.6g of %.6g: the integration cannot go on (%s, %ld states refused as negative or not "
+            "finite); "
+            "raise time.atol (now %g), enlarge the box if mass is at a wall, or refine the grid",
+            hf_problem_name(hf_flow_problem(run->flow)), run->time, end, name, run->refused, run->atol);
         free(name);
         return status;
     }
@@ -358,7 +362,7 @@ hf_status hf_flow_integrate(hf_error *error, hf_flow *flow, const hf_observer *o
                        .atol = hf_problem_atol(problem),
                        .stop = hf_problem_stop(problem),
                        .held = hf_problem_temperature(problem) > 0 ? bdf_discipline : adams_discipline,
-                       .start_seconds = seconds_now()};
+                       .start_seconds = hf_seconds()};
     hf_status status = set_up(&run);
     if (status == HF_OK)
         status = advance(&run, &own);

@@ -26,7 +26,7 @@ static void fill_eigenvalues(const hf_grid *grid, size_t d, double *eigenvalue) 
 hf_status hf_diffusion_create(hf_error *error, const hf_grid *grid, hf_diffusion **out) {
     *out = NULL;
     hf_diffusion *diffusion;
-    HF_TRY(hf_allocate(error, 1, sizeof *diffusion, (void **)&diffusion));
+    HF_TRY(hf_allocate(error, 1, sizeof *diffusion, &diffusion));
     diffusion->grid = grid;
     diffusion->normalisation = 1;
     int dim = (int)hf_grid_dim(grid), n[HF_DIM_MAX];

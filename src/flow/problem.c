@@ -1,5 +1,5 @@
 /* A problem: the model, the box and its cells, the initial density, scheme and times, checked as a whole. */
-#include <headflow/flow.h>
+#include "flow/flow.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,12 +22,10 @@ struct hf_problem {
     hf_particles particles;
 };
 
-/* Density vectors that the integrator holds at its largest: the Nordsieck array of order 5 (BDF) with the
- * work of Newton and a Krylov space of 20; Adams at order 12 holds fewer. */
-enum { VECTORS = 40, GIB = 1 << 30 };
+enum { GIB = 1 << 30 };
 
 static hf_status check_memory(hf_error *error, const hf_problem *problem) {
-    double state = (double)hf_grid_cells(problem->grid) * sizeof(double) * VECTORS;
+    double state = (double)hf_grid_cells(problem->grid) * sizeof(double) * HF_INTEGRATOR_VECTORS;
     double table = (double)hf_table_bytes(problem->model, problem->grid);
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (state + table > memory)
@@ -35,7 +33,7 @@ static hf_status check_memory(hf_error *error, const hf_problem *problem) {
             error, HF_ERR_INPUT,
             "the grid does not fit in memory: %zu cells need %.3g GiB (%d vectors of the integrator) "
             "and the context table %.3g GiB; this machine has %.3g GiB",
-            hf_grid_cells(problem->grid), state / GIB, (int)VECTORS, table / GIB, memory / GIB);
+            hf_grid_cells(problem->grid), state / GIB, (int)HF_INTEGRATOR_VECTORS, table / GIB, memory / GIB);
     return HF_OK;
 }
 
@@ -132,7 +130,7 @@ static hf_status check_input(hf_error *error, const hf_problem_input *input) {
 
 static hf_status copy_components(hf_error *error, hf_problem *problem, const hf_component *source,
                                  size_t count) {
-    HF_TRY(hf_allocate(error, count, sizeof *source, (void **)&problem->components));
+    HF_TRY(hf_allocate(error, count, sizeof *source, &problem->components));
     problem->component_count = count;
     double total = 0;
     for (size_t c = 0; c < count; c++)
@@ -181,7 +179,7 @@ static hf_status fill(hf_error *error, hf_problem *problem, const hf_problem_inp
 hf_status hf_problem_create(hf_error *error, const hf_problem_input *input, hf_problem **out) {
     *out = NULL;
     hf_problem *problem;
-    hf_status status = hf_allocate(error, 1, sizeof *problem, (void **)&problem);
+    hf_status status = hf_allocate(error, 1, sizeof *problem, &problem);
     if (status != HF_OK) {
         hf_events *events = input->events;
         hf_events_destroy(&events);
@@ -217,7 +215,7 @@ hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const hf
                             hf_problem **out) {
     *out = NULL;
     hf_problem *copy;
-    HF_TRY(hf_allocate(error, 1, sizeof *copy, (void **)&copy));
+    HF_TRY(hf_allocate(error, 1, sizeof *copy, &copy));
     *copy = *problem;
     copy->shared = true;
     copy->name = copy->title = NULL;

@@ -13,7 +13,7 @@ static void fill_potential(const void *self, size_t first, size_t count, double 
 hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **out) {
     *out = NULL;
     hf_flow *flow;
-    HF_TRY(hf_allocate(error, 1, sizeof *flow, (void **)&flow));
+    HF_TRY(hf_allocate(error, 1, sizeof *flow, &flow));
     const hf_grid *grid = hf_problem_grid(problem);
     const hf_events *events = hf_problem_events(problem);
     const hf_model *model = hf_problem_model(problem);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PENDING_MAX = 16, BISECTIONS_MAX = 20 };
+enum { PENDING_MAX = 16, ANCHORS_MAX = 10000, HALVINGS_MAX = 20 };
 static const double SAFETY = 64;
 
 typedef struct sample {
@@ -35,7 +35,7 @@ hf_status hf_sampler_create(hf_error *error, size_t size, double tolerance, cons
                             hf_sampler_source *source, void *source_self, hf_sampler **out) {
     *out = NULL;
     hf_sampler *sampler;
-    HF_TRY(hf_allocate(error, 1, sizeof *sampler, (void **)&sampler));
+    HF_TRY(hf_allocate(error, 1, sizeof *sampler, &sampler));
     sampler->size = size;
     sampler->tolerance = tolerance / SAFETY;
     sampler->emit = emit;
@@ -98,14 +98,14 @@ static bool fits(const hf_sampler *sampler, const sample *a, const sample *b, co
 
 /* Anchors inside a single step until the cubic from the anchor to the newest state holds. */
 static hf_status bisect(hf_error *error, hf_sampler *sampler) {
-    for (int i = 0; i < BISECTIONS_MAX; i++) {
+    for (int i = 0; i < ANCHORS_MAX; i++) {
         double length = sampler->newest.time - sampler->anchor.time;
         HF_TRY(evaluate(error, sampler, sampler->anchor.time + 0.5 * length, &sampler->middle));
         if (fits(sampler, &sampler->anchor, &sampler->newest, &sampler->middle))
             return HF_OK;
         /* the half must hold as well: halve again until it does, then keep it */
         double half = 0.5 * length;
-        for (int k = 0; k < BISECTIONS_MAX; k++, half *= 0.5) {
+        for (int k = 0; k < HALVINGS_MAX; k++, half *= 0.5) {
             swap(&sampler->middle, &sampler->step[0]);
             HF_TRY(evaluate(error, sampler, sampler->anchor.time + 0.5 * half, &sampler->middle));
             if (fits(sampler, &sampler->anchor, &sampler->step[0], &sampler->middle))
@@ -113,7 +113,8 @@ static hf_status bisect(hf_error *error, hf_sampler *sampler) {
         }
         HF_TRY(keep(error, sampler, &sampler->step[0]));
     }
-    return HF_OK;
+    return hf_raise(error, HF_ERR_NUMERIC, "t = %.6g: the logits change too fast to be sampled",
+                    sampler->anchor.time);
 }
 
 hf_status hf_sampler_start(hf_error *error, hf_sampler *sampler, double time) {

@@ -123,7 +123,7 @@ static N_Vector op_clone(N_Vector v) {
 N_Vector hf_vector_create(size_t length, SUNContext context) {
     N_Vector v = N_VNewEmpty(context);
     content *c = NULL;
-    if (v == NULL || hf_allocate(NULL, 1, sizeof *c, (void **)&c) != HF_OK) {
+    if (v == NULL || hf_allocate(NULL, 1, sizeof *c, &c) != HF_OK) {
         op_destroy(v);
         return NULL;
     }

@@ -5,6 +5,8 @@
  * points. */
 #include "flowmap/flowmap.h"
 
+#include "flow/cvode.h"
+
 #include <cvode/cvode.h>
 #include <math.h>
 #include <nvector/nvector_serial.h>
@@ -41,14 +43,11 @@ static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
     return 0;
 }
 
-/* Nodes of an axis: a periodic one is resolved by a trigonometric rule, which wants more of them. */
-enum { PERIODIC_FACTOR = 8 };
-
 static void count_nodes(hf_flowmap *map, size_t nodes) {
     map->each = 1;
     for (size_t d = 0; d < map->dim; d++) {
         bool periodic = hf_grid_axis(hf_problem_grid(map->problem), d)->periodic;
-        map->nodes[d] = periodic ? PERIODIC_FACTOR * nodes : nodes;
+        map->nodes[d] = periodic ? HF_FLOWMAP_ANGLE_FACTOR * nodes : nodes;
         map->each *= map->nodes[d];
         map->stride = map->nodes[d] > map->stride ? map->nodes[d] : map->stride;
     }
@@ -78,10 +77,6 @@ static hf_status place_nodes(hf_error *error, hf_flowmap *map) {
     return HF_OK;
 }
 
-static void discard_message(int code, const char *module, const char *function, char *message, void *user) {
-    (void)code, (void)module, (void)function, (void)message, (void)user;
-}
-
 static hf_status set_up(hf_error *error, hf_flowmap *map, double rtol) {
     const hf_events *events = hf_problem_events(map->problem);
     size_t rule = map->components * map->dim * map->stride;
@@ -99,7 +94,7 @@ static hf_status set_up(hf_error *error, hf_flowmap *map, double rtol) {
         return hf_raise(error, HF_ERR_MEMORY, "no memory for the flow map of %zu nodes", map->count);
     HF_TRY(place_nodes(error, map));
     map->nonlinear = SUNNonlinSol_FixedPoint(map->state, 0, map->context);
-    if (CVodeSetErrHandlerFn(map->cvode, discard_message, NULL) != CV_SUCCESS ||
+    if (CVodeSetErrHandlerFn(map->cvode, hf_cvode_discard, NULL) != CV_SUCCESS ||
         CVodeInit(map->cvode, right_hand_side, 0, map->state) != CV_SUCCESS ||
         CVodeSStolerances(map->cvode, rtol, rtol) != CV_SUCCESS ||
         CVodeSetUserData(map->cvode, map) != CV_SUCCESS ||
@@ -115,8 +110,10 @@ hf_status hf_flowmap_create(hf_error *error, const hf_problem *problem, size_t n
     if (hf_problem_temperature(problem) > 0)
         return hf_raise(error, HF_ERR_INPUT, "the flow map exists at temperature 0 only; this problem has %g",
                         hf_problem_temperature(problem));
+    if (nodes < 2)
+        return hf_raise(error, HF_ERR_INPUT, "a flow map of %zu nodes an axis; expected at least 2", nodes);
     hf_flowmap *map;
-    HF_TRY(hf_allocate(error, 1, sizeof *map, (void **)&map));
+    HF_TRY(hf_allocate(error, 1, sizeof *map, &map));
     map->problem = problem;
     map->model = hf_problem_model(problem);
     map->dim = hf_grid_dim(hf_problem_grid(problem));

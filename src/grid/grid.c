@@ -37,7 +37,7 @@ hf_status hf_grid_create(hf_error *error, size_t dim, const hf_axis axes[], hf_g
         cells *= axes[d].cells;
     }
     hf_grid *grid;
-    HF_TRY(hf_allocate(error, 1, sizeof *grid, (void **)&grid));
+    HF_TRY(hf_allocate(error, 1, sizeof *grid, &grid));
     grid->dim = dim;
     grid->cells = cells;
     grid->volume = 1;

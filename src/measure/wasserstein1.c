@@ -94,8 +94,8 @@ hf_status hf_wasserstein1(hf_error *error, const hf_axis *axis, const double *ma
                           const double *point, const double *mass, double *out) {
     atom *atoms;
     piece *pieces;
-    HF_TRY(hf_allocate(error, count, sizeof *atoms, (void **)&atoms));
-    hf_status status = hf_allocate(error, axis->cells + count + 2, sizeof *pieces, (void **)&pieces);
+    HF_TRY(hf_allocate(error, count, sizeof *atoms, &atoms));
+    hf_status status = hf_allocate(error, axis->cells + count + 2, sizeof *pieces, &pieces);
     if (status != HF_OK) {
         free(atoms);
         return status;

@@ -149,7 +149,8 @@ static bool ends_with(const char *text, const char *ending) {
 
 hf_status hf_case_find(hf_error *error, const char *case_argument, char **path) {
     *path = NULL;
-    if (strchr(case_argument, '/') || ends_with(case_argument, ".yaml") || ends_with(case_argument, ".yml"))
+    if (case_argument[0] == '.' || strchr(case_argument, '/') || ends_with(case_argument, ".yaml") ||
+        ends_with(case_argument, ".yml"))
         return hf_string_copy(error, case_argument, path);
 
     char folders[FOLDERS][PATH_MAX], file[NAME_MAX + 1];

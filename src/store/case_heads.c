@@ -2,6 +2,8 @@
  *  The sections `heads` and `grid` of a case: coordinates, their matrices, and the axes that they become. */
 #include "store/case_sections.h"
 
+#include <headflow/store.h>
+
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
@@ -32,13 +34,15 @@ static const hf_schema_key value_keys[] = {
     {"basis", HF_SCHEMA_ANY, true, offsetof(part_section, basis)},
 };
 
-/** Names that mean something else in a case, in the output, or in the file of particles. */
-static const char *const reserved[] = {
-    "time",    "event",   "class",     "coordinate",  "logit_time",          "head",       "seed",
-    "weight",  "density", "risk",      "free_energy", "dissipation",         "dissipated", "mass",
-    "minimum", "gap",     "wall_mass", "sigma2",      "one_sided_lipschitz", "mean",       "covariance",
-    "logits",
-};
+/** Names that mean something else in a mixture or in the file of particles; solution.nc has more. */
+static const char *const reserved[] = {"weight", "head", "seed"};
+
+static bool is_reserved(const char *name) {
+    for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++)
+        if (strcmp(name, reserved[k]) == 0)
+            return true;
+    return hf_solution_reserves(name);
+}
 
 static hf_status read_coordinate(hf_error *error, const hf_yaml *node, hf_case *c) {
     const char *name;
@@ -52,10 +56,9 @@ static hf_status read_coordinate(hf_error *error, const hf_yaml *node, hf_case *
                              "`%.40s` is no name of a coordinate; expected a letter, then letters, digits or "
                              "_, at most %d in all",
                              name, HF_NAME_MAX - 1);
-    for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++)
-        if (strcmp(name, reserved[k]) == 0)
-            return hf_yaml_raise(error, HF_ERR_INPUT, node,
-                                 "`%s` names something else in the output; expected another name", name);
+    if (is_reserved(name))
+        return hf_yaml_raise(error, HF_ERR_INPUT, node,
+                             "`%s` names something else in the output; expected another name", name);
     for (size_t k = 0; k < c->input.dim; k++)
         if (strcmp(name, c->input.axes[k].name) == 0)
             return hf_yaml_raise(error, HF_ERR_INPUT, node,

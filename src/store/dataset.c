@@ -79,7 +79,7 @@ static hf_status claim(hf_error *error, const char *path) {
 static hf_status dataset_begin(hf_error *error, hf_dataset *dataset) {
     HF_TRY(hf_folder_create_for(error, dataset->path));
     char *part;
-    HF_TRY(hf_allocate(error, strlen(dataset->path) + sizeof ".part", 1, (void **)&part));
+    HF_TRY(hf_allocate(error, strlen(dataset->path) + sizeof ".part", 1, &part));
     sprintf(part, "%s.part", dataset->path);
     hf_status status = claim(error, part);
     if (status != HF_OK) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,35 @@ static char *fault(char *text) {
     return line;
 }
 
+/* Whether a file ends as its format does: gnuplot succeeds even if the disk is full. */
+static bool complete(const char *folder, const char *name, const char *format, const char *ending) {
+    char path[PATH_MAX], tail[64] = "";
+    if (snprintf(path, sizeof path, "%s/%s.%s", folder, name, format) >= (int)sizeof path)
+        return false;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return false;
+    size_t length = strlen(ending), got = 0;
+    if (fseek(file, -(long)sizeof tail, SEEK_END) == 0)
+        got = fread(tail, 1, sizeof tail, file);
+    fclose(file);
+    for (size_t i = 0; i + length <= got; i++)
+        if (memcmp(tail + i, ending, length) == 0)
+            return true;
+    return false;
+}
+
+static hf_status check_formats(hf_error *error, const char *folder, const char *name) {
+    static const struct {
+        const char *format, *ending;
+    } formats[] = {{"svg", "</svg>"}, {"pdf", "%%EOF"}, {"png", "IEND"}};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (!complete(folder, name, formats[i].format, formats[i].ending))
+            return hf_raise(error, HF_ERR_IO, "%s/%s.%s: gnuplot left it incomplete; is the disk full?",
+                            folder, name, formats[i].format);
+    return HF_OK;
+}
+
 hf_status hf_gnuplot_run(hf_error *error, const char *folder, const char *name) {
     char script[64], said[4096];
     int ends[2], outcome = 0;
@@ -205,7 +235,7 @@ hf_status hf_gnuplot_run(hf_error *error, const char *folder, const char *name) 
     while (waitpid(child, &outcome, 0) < 0 && errno == EINTR)
         ;
     if (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0)
-        return HF_OK;
+        return check_formats(error, folder, name);
     if (WIFEXITED(outcome) && WEXITSTATUS(outcome) == MISSING)
         return hf_raise(error, HF_ERR_IO, "cannot run gnuplot: not found; install gnuplot (gnuplot-nox)");
     return hf_raise(error, HF_ERR_IO, "%s/%s: gnuplot failed: %s", folder, script, fault(said));

@@ -16,7 +16,7 @@
 void hf_gnuplot_begin(FILE *script, const char *name, double width, double height);
 void hf_gnuplot_end(FILE *script);
 
-/* Run NAME.gp in its folder.
+/* Run NAME.gp in its folder and see that its files are whole.
  * HF_ERR_IO when gnuplot is missing or fails, with its first words. */
 hf_status hf_gnuplot_run(hf_error *error, const char *folder, const char *name);
 

@@ -32,9 +32,10 @@ static hf_status read_axis(hf_error *error, const hf_dataset *dataset, hf_axis *
     if (status == HF_OK)
         status = hf_dataset_get(error, dataset, bounds, axis->cells - 1, 1, 2, last);
     free(bounds);
+    HF_TRY(status);
     axis->lower = first[0];
     axis->upper = last[1];
-    return status;
+    return HF_OK;
 }
 
 static hf_status read_grid(hf_error *error, const hf_dataset *dataset, hf_grid **out) {

@@ -135,33 +135,29 @@ static hf_status define_density(hf_error *error, hf_dataset *dataset, const hf_g
     return hf_dataset_set_text(error, dataset, "density", "cell_methods", methods);
 }
 
-/* The first coordinate that has a name of the file's own, or NULL. */
-static const char *reserved_name(const hf_grid *grid) {
+bool hf_solution_reserves(const char *name) {
     static const char *const others[] = {"density", "event",     "class",      "token",
                                          "bound",   "component", "coordinate", "coordinate2"};
-    for (size_t d = 0; d < hf_grid_dim(grid); d++) {
-        const char *name = hf_grid_axis(grid, d)->name;
-        for (size_t i = 0; i < SERIES_COUNT; i++)
-            if (strcmp(name, all_series[i].name) == 0)
-                return name;
-        for (size_t i = 0; i < FIXED_COUNT; i++)
-            if (strcmp(name, fixed[i].name) == 0)
-                return name;
-        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-            if (strcmp(name, others[i]) == 0)
-                return name;
-    }
-    return NULL;
+    size_t length = strlen(name);
+    for (size_t i = 0; i < SERIES_COUNT; i++)
+        if (strcmp(name, all_series[i].name) == 0)
+            return true;
+    for (size_t i = 0; i < FIXED_COUNT; i++)
+        if (strcmp(name, fixed[i].name) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(name, others[i]) == 0)
+            return true;
+    return length >= 5 && strcmp(name + length - 5, "_bnds") == 0; /* the bounds of a coordinate */
 }
 
 static hf_status define_all(hf_error *error, hf_dataset *dataset, const hf_problem *problem) {
     const hf_grid *grid = hf_problem_grid(problem);
-    const char *reserved = reserved_name(grid);
-    if (reserved != NULL)
-        return hf_raise(
-            error, HF_ERR_INPUT,
-            "coordinate '%s': solution.nc has a variable or dimension of that name; expected another",
-            reserved);
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        if (hf_solution_reserves(hf_grid_axis(grid, d)->name))
+            return hf_raise(error, HF_ERR_INPUT,
+                            "coordinate '%s': solution.nc has a name of its own like that; expected another",
+                            hf_grid_axis(grid, d)->name);
     HF_TRY(define_dimensions(error, dataset, problem));
     for (size_t i = 0; i < FIXED_COUNT; i++)
         HF_TRY(hf_dataset_define(error, dataset, &fixed[i]));
@@ -239,7 +235,7 @@ hf_status hf_solution_writer_create(hf_error *error, const char *path, const hf_
                                     const char *case_text, hf_solution_writer **out) {
     *out = NULL;
     hf_solution_writer *writer;
-    HF_TRY(hf_allocate(error, 1, sizeof *writer, (void **)&writer));
+    HF_TRY(hf_allocate(error, 1, sizeof *writer, &writer));
     writer->problem = problem;
     hf_status status = writer_begin(error, path, case_text, writer);
     if (status != HF_OK)

@@ -33,8 +33,13 @@ hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flu
                         temperature,
                         temperature > 0 ? "scharfetter-gummel, which has the diffusion"
                                         : "temperature > 0 for it, or upwind or muscl");
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        if (hf_grid_axis(grid, d)->cells < (size_t)flux->halo)
+            return hf_raise(error, HF_ERR_INPUT, "axis %s: %zu cells; flux %s expects at least %d",
+                            hf_grid_axis(grid, d)->name, hf_grid_axis(grid, d)->cells, flux->name,
+                            flux->halo);
     hf_transport *transport;
-    HF_TRY(hf_allocate(error, 1, sizeof *transport, (void **)&transport));
+    HF_TRY(hf_allocate(error, 1, sizeof *transport, &transport));
     transport->grid = grid;
     transport->flux = flux;
     transport->limiter = limiter != NULL ? limiter : hf_limiter_find("vanleer");
