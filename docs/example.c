@@ -2,8 +2,8 @@
  *
  *   cc example.c $(pkg-config --cflags --libs headflow) -lm -o example
  *
- * One event, one token x = 1, label (1, 0), head logits v (1/2, -1/2): the density of v moves without changing its shape,
- * and its mean m obeys m' = 1/(1 + e^m), so that m + e^m = t + 1. */
+ * One event, one token x = 1, label (1, 0), head logits v (1/2, -1/2): the density of v moves without
+ * changing its shape, and its mean m obeys m' = 1/(1 + e^m), so that m + e^m = t + 1. */
 #include <headflow/flow.h>
 
 #include <math.h>
@@ -27,17 +27,19 @@ static hf_status solve(hf_error *error, double *worst) {
     HF_TRY(hf_events_create(error, 1, 2, &events));
     HF_TRY(hf_events_add(error, events, 1, &token, label, 1));
     hf_component bump = {.weight = 1, .profile = {{HF_PROFILE_BUMP, 0, 1.5}}};
-    hf_problem_input input = {
-        .events = events, /* taken over by the problem */
-        .heads = {.form = hf_attention_form_find("affine"), .value_coordinates = 1, .attention_base = zero,
-                  .attention_basis = zero, .value_base = zero, .value_basis = value},
-        .dim = 1,
-        .axes = {{.name = "v", .lower = -2, .upper = 4, .cells = 240}},
-        .components = &bump,
-        .component_count = 1,
-        .end = 4,
-        .outputs = 5,
-    };
+    hf_problem_input input = {.events = events, /* taken over by the problem */
+                              .heads = {.form = hf_attention_form_find("affine"),
+                                        .value_coordinates = 1,
+                                        .attention_base = zero,
+                                        .attention_basis = zero,
+                                        .value_base = zero,
+                                        .value_basis = value},
+                              .dim = 1,
+                              .axes = {{.name = "v", .lower = -2, .upper = 4, .cells = 240}},
+                              .components = &bump,
+                              .component_count = 1,
+                              .end = 4,
+                              .outputs = 5};
     HF_TRY(hf_problem_create(error, &input, &problem));
     hf_status status = hf_flow_create(error, problem, &flow);
     if (status == HF_OK)

@@ -16,8 +16,9 @@ typedef struct hf_case_entry {
     char *title; /**< the case's title, or why the file cannot be read */
 } hf_case_entry;
 
-/** The file of a case. An argument with a `/`, beginning with a dot or ending in .yaml or .yml is a path already; any other is a
- *  name, looked for in $HEADFLOW_CASES, ./cases, folders `cases` near the program, and the installed ones.
+/** The file of a case. An argument with a `/`, beginning with a dot or ending in .yaml or .yml is a path
+ * already; any other is a name, looked for in $HEADFLOW_CASES, ./cases, folders `cases` near the program, and
+ * the installed ones.
  *  @param[out] path  on the heap; free it with free()
  *  @return HF_ERR_INPUT for an unknown name, with the nearest known one */
 hf_status hf_case_find(hf_error *error, const char *case_argument, char **path);

@@ -83,9 +83,7 @@ static void write_plots(const hf_refinement *refinement, const double *reference
             "plot %.6g*(x/%.9g)**%d with lines linewidth 1 linecolor rgb '#808080' title '∝ " HF_ITALIC(
                 "h") "^{%d}'",
             slope, refinement->row[0].spacing, order, order);
-    fprintf(
-        script,
-        ", NaN with lines linewidth 1 linecolor rgb '#808080' dashtype '-' title 'error of the reference'");
+    fprintf(script, ", NaN with lines linewidth 1 linecolor rgb '#808080' dashtype '-' title 'reference'");
     for (int i = 0; i < QUANTITIES; i++) {
         fprintf(script,
                 ", \\\n 'convergence.dat' using 1:%d with linespoints linetype %d pointtype %d pointsize 0.5 "

@@ -102,15 +102,17 @@ void hf_gnuplot_label(const char *name, char *label) {
         snprintf(label, HF_LABEL_MAX, HF_ITALIC("%s") "_{%s}", greek(word), index);
 }
 
-/* Ticks of a logarithmic axis: ..., 0.5, 1, 2, 5, 10, ...; number 0 is 1. */
+/* Ticks of a logarithmic axis: ..., 0.7, 1, 2, 3, 5, 7, 10, ...; number 0 is 1. */
+enum { DIGITS = 5 };
+
 typedef struct tick {
     int digit, decade;
     double value;
 } tick;
 
 static tick tick_at(int n) {
-    static const int digits[3] = {1, 2, 5};
-    int decade = n >= 0 ? n / 3 : -((2 - n) / 3), digit = digits[n - 3 * decade];
+    static const int digits[DIGITS] = {1, 2, 3, 5, 7};
+    int decade = n >= 0 ? n / DIGITS : -((DIGITS - 1 - n) / DIGITS), digit = digits[n - DIGITS * decade];
     return (tick){digit, decade, digit * pow(10, decade)};
 }
 
@@ -124,7 +126,7 @@ static void write_tick(FILE *script, tick at) {
 }
 
 void hf_gnuplot_log_axis(FILE *script, size_t count, const double *values) {
-    enum { FEW = 6 }; /* ticks below which each is labelled: two decades */
+    enum { FEW = 2 * DIGITS }; /* ticks below which each is labelled: two decades */
     double lowest = DBL_MAX, highest = 0;
     for (size_t i = 0; i < count; i++)
         if (values[i] > 0 && isfinite(values[i])) {
@@ -133,7 +135,7 @@ void hf_gnuplot_log_axis(FILE *script, size_t count, const double *values) {
         }
     if (highest == 0)
         lowest = highest = DBL_EPSILON;
-    int first = 3 * (int)floor(log10(lowest)), last;
+    int first = DIGITS * (int)floor(log10(lowest)), last;
     while (tick_at(first + 1).value <= lowest)
         first++;
     for (last = first + 1; tick_at(last).value < highest; last++)

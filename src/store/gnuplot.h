@@ -30,9 +30,9 @@ void hf_gnuplot_label(const char *name, char *label);
  * its name where the title would not fit the width [mm]. */
 void hf_gnuplot_title(FILE *script, const char *title, const char *name, double width);
 
-/* A logarithmic y axis around the positive finite values, with ticks at decades, or at 1, 2, 5 where there
- * are few of them. It is there in any case: gnuplot fails on a logarithmic axis that it has no value for.
- * values: shape (count) */
+/* A logarithmic y axis around the positive finite values, with ticks at decades, or at 1, 2, 3, 5, 7 where
+ * there are few of them. It is there in any case: gnuplot fails on a logarithmic axis that it has no value
+ * for. values: shape (count) */
 void hf_gnuplot_log_axis(FILE *script, size_t count, const double *values);
 
 #endif
