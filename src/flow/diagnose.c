@@ -270,7 +270,8 @@ static double edge(const hf_grid *grid, size_t d, size_t index) {
 }
 
 /* max of lambda_max(-Hess Psi) over the hull of the mass. The Hessian is affine in v and lambda_max convex,
- * so only the corners of the hull in v count; in alpha it is looked at on cell centres. */
+ * so only the corners of the hull in v count; in alpha it is looked at on cell edges and
+ * centres. */
 static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const double *rho, double *constant) {
     const hf_grid *grid = hf_problem_grid(flow->problem);
     const hf_model *model = hf_problem_model(flow->problem);
@@ -325,8 +326,8 @@ hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf
     record->sigma2 = head_variance(flow, rho);
     double *rate;
     HF_TRY(hf_array_create(error, hf_grid_cells(grid), &rate));
-    hf_flow_rate(flow, rho, rate,
-                 &record->dissipation); /* leaves residuals and potential of rho in the flow */
+    /* leaves residuals and potential of rho in the flow, for what follows */
+    hf_flow_rate(flow, rho, rate, &record->dissipation);
     hf_array_destroy(&rate);
     HF_TRY(optimality_gap(error, flow, rho, &record->gap));
     return one_sided_lipschitz(error, flow, rho, &record->one_sided_lipschitz);

@@ -2,6 +2,7 @@
 #include "store/figure.h"
 #include "store/gnuplot.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { CURVES = 6 };
@@ -27,7 +28,17 @@ static void write_columns(const hf_grid *grid, const double *times, const size_t
     fputc('\n', data);
 }
 
-static void write_script(const hf_solution *solution, const double *times, const size_t *shown,
+/* Whether a density is negative to the eye: rounding below zero must not stretch the axis. */
+static bool visibly_negative(size_t count, const double *rho) {
+    double lowest = 0, highest = 0;
+    for (size_t i = 0; i < count; i++) {
+        lowest = fmin(lowest, rho[i]);
+        highest = fmax(highest, rho[i]);
+    }
+    return lowest < -1e-3 * highest;
+}
+
+static void write_script(const hf_solution *solution, const double *times, const size_t *shown, bool negative,
                          FILE *script) {
     const hf_axis *axis = hf_grid_axis(hf_solution_grid(solution), 0);
     char label[HF_LABEL_MAX];
@@ -37,12 +48,12 @@ static void write_script(const hf_solution *solution, const double *times, const
     fprintf(script,
             "\nset xlabel '%s'\nset ylabel 'density " HF_ITALIC(
                 "ρ") "'\n"
-                     "set xrange [%.9g:%.9g]\nset yrange [*<0:*]\n"
+                     "set xrange [%.9g:%.9g]\nset yrange [%s:*]\n"
                      "set cbrange [0:1]\nunset colorbox\n"
                      "set tmargin at screen 0.9\nset lmargin at screen 0.17\nset rmargin at screen 0.74\n"
                      "set key outside right center samplen 1\n"
                      "plot",
-            label, axis->lower, axis->upper);
+            label, axis->lower, axis->upper, negative ? "*" : "0");
     for (size_t k = 0; k < CURVES; k++)
         fprintf(script,
                 "%s 'density.dat' using 1:%zu with lines linewidth 1.2 linecolor palette frac %.3g title "
@@ -64,7 +75,7 @@ static hf_status curves_write(hf_error *error, const hf_figure_source *source, F
     }
     if (status == HF_OK) {
         write_columns(grid, times, shown, rho, data);
-        write_script(source->solution, times, shown, script);
+        write_script(source->solution, times, shown, visibly_negative(CURVES * cells, rho), script);
     }
     hf_array_destroy(&rho);
     return status;
