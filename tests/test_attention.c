@@ -173,7 +173,7 @@ Test(table, potential_of_any_range_is_that_of_the_whole) {
         const hf_grid *grid = hf_problem_grid(t.problem);
         size_t cells = hf_grid_cells(grid);
         hf_table *table;
-        cr_assert_eq(hf_table_create(NULL, hf_problem_model(t.problem), grid, &table), HF_OK);
+        cr_assert_eq(hf_table_create(NULL, hf_problem_model(t.problem), grid, HF_CELL_MEANS, &table), HF_OK);
         size_t terms = hf_table_rows(table) * (1 + t.values);
         double *coefficients = make_array(terms), *whole = make_array(cells), *part = make_array(cells);
         fill_uniform(random, -2.385, 2.385, terms, coefficients);
@@ -207,7 +207,7 @@ Test(table, second_moments_equal_the_twin) {
         const hf_events *events = hf_problem_events(t.problem);
         double *rho = make_array(hf_grid_cells(grid)), half_square = 0, second = 0;
         hf_table *table;
-        cr_assert_eq(hf_table_create(NULL, hf_problem_model(t.problem), grid, &table), HF_OK);
+        cr_assert_eq(hf_table_create(NULL, hf_problem_model(t.problem), grid, HF_CELL_MEANS, &table), HF_OK);
         fill_density(random, grid, 0.3, rho);
         for (size_t i = 0; i < hf_grid_cells(grid); i++) {
             double mass = hf_grid_volume(grid) * rho[i];
@@ -257,7 +257,7 @@ Test(table, states_its_size) {
     hf_error error = {0};
     hf_table *table;
     cr_assert_eq(hf_grid_create(NULL, 1, hf_grid_axis(hf_problem_grid(t.problem), 0), &grid), HF_OK);
-    cr_expect_eq(hf_table_create(&error, model, grid, &table), HF_ERR_INPUT);
+    cr_expect_eq(hf_table_create(&error, model, grid, HF_CELL_MEANS, &table), HF_ERR_INPUT);
     cr_expect_str_eq(error.message, "a grid of 1 axes for heads with 2 coordinates");
     cr_expect_null(table);
     hf_grid_destroy(&grid);

@@ -44,7 +44,7 @@ static void subject_create(subject *s, const hf_problem *problem, gsl_rng *rando
     if (random != NULL)
         fill_density(random, s->grid, 0.3, s->rho);
     else
-        hf_problem_initial(problem, s->rho);
+        cr_assert_eq(hf_problem_initial(NULL, problem, s->rho), HF_OK);
     subject_measure(s);
 }
 
@@ -292,7 +292,7 @@ Test(convexity, is_that_of_the_hull_of_the_mass) {
     size_t row = 14, value_cells = t.input.axes[1].cells; /* a = 0.625, in the middle */
     double volume = hf_grid_volume(s.grid);
     for (int k = 0; k < 4; k++) {
-        hf_problem_initial(problem, s.rho);
+        cr_assert_eq(hf_problem_initial(NULL, problem, s.rho), HF_OK);
         for (size_t i = 0; i < s.cells; i++)
             s.rho[i] *= 1 - tails[k];
         s.rho[row * value_cells + value_cells - 3] += tails[k] / volume;
@@ -394,7 +394,7 @@ Test(record, agrees_with_the_functions_of_the_flow) {
         cr_expect_eq(s.record.risk, hf_flow_risk(s.flow, s.rho, NULL));
         cr_expect_float_eq(s.record.free_energy, s.record.risk + t.temperature * entropy, 1e-13);
         cr_expect_eq(s.record.free_energy, hf_flow_free_energy(s.flow, s.rho));
-        cr_expect_eq(s.record.mass, hf_grid_moments(s.grid, s.rho, mean, covariance));
+        cr_expect_eq(s.record.mass, hf_grid_moments(s.grid, HF_CELL_MEANS, s.rho, mean, covariance));
         cr_expect_arr_eq(s.record.mean, mean, s.dim * sizeof *mean);
         cr_expect_arr_eq(s.record.covariance, covariance, s.dim * s.dim * sizeof *covariance);
         hf_array_destroy(&rate);

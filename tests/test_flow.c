@@ -425,7 +425,7 @@ Test(symmetry, an_angle_has_no_origin) {
         rate[turned] = make_array(CELLS);
         final[turned] = make_array(CELLS);
         cr_assert_eq(hf_flow_create(NULL, problem, &flow), HF_OK);
-        hf_problem_initial(problem, start[turned]);
+        cr_assert_eq(hf_problem_initial(NULL, problem, start[turned]), HF_OK);
         hf_flow_rate(flow, start[turned], rate[turned], NULL);
         cr_assert_eq(hf_flow_integrate(NULL, flow, NULL, final[turned], NULL), HF_OK);
         hf_flow_destroy(&flow);

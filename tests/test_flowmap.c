@@ -155,7 +155,7 @@ Test(law, starts_where_the_grid_does) {
                          HF_OK);
             cr_assert_eq(hf_flow_create(NULL, refined, &flow), HF_OK);
             double *rho = make_array(hf_grid_cells(hf_problem_grid(refined)));
-            hf_problem_initial(refined, rho);
+            cr_assert_eq(hf_problem_initial(NULL, refined, rho), HF_OK);
             cr_assert_eq(hf_flow_diagnose(NULL, flow, rho, &record[half]), HF_OK);
             hf_array_destroy(&rho);
             hf_flow_destroy(&flow);

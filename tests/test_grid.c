@@ -93,7 +93,7 @@ Test(grid, moments_of_a_density_are_those_of_its_points) {
         fill_uniform(random, 0, 2.385, cells, rho);
         for (size_t i = 0; i < cells; i++)
             hf_grid_centers(grid, i, theta + i * dim);
-        double mass = hf_grid_moments(grid, rho, mean, covariance), sum = 0;
+        double mass = hf_grid_moments(grid, HF_CELL_MEANS, rho, mean, covariance), sum = 0;
         double point_mass = hf_points_moments(grid, cells, theta, rho, point_mean, point_covariance);
         for (size_t d = 0; d < dim; d++) {
             double h = hf_grid_spacing(grid, d), first = 0, sine = 0, cosine = 0;
@@ -138,7 +138,7 @@ Test(grid, moments_of_a_density_are_those_of_its_points) {
 Test(grid, moments_of_a_uniform_density_are_exact) {
     hf_grid *grid = make_grid(1);
     double rho[4] = {0.2, 0.2, 0.2, 0.2}, mean, variance;
-    cr_expect_float_eq(hf_grid_moments(grid, rho, &mean, &variance), 1, 1e-15);
+    cr_expect_float_eq(hf_grid_moments(grid, HF_CELL_MEANS, rho, &mean, &variance), 1, 1e-15);
     cr_expect_float_eq(mean, 0.5, 1e-15);
     cr_expect_float_eq(variance, 25.0 / 12, 1e-15 * 4);
     hf_grid_destroy(&grid);

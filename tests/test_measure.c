@@ -292,7 +292,7 @@ Test(moments, of_a_cosine_density) {
     for (double phase = -3; phase < 3.1; phase += 0.77) {
         for (size_t i = 0; i < hf_grid_cells(grid); i++)
             rho[i] = 1 + 0.4 * cos(hf_grid_center(grid, 0, i / 5) - phase);
-        cr_expect_float_eq(hf_grid_moments(grid, rho, mean, covariance), 12 * M_PI, 1e-12);
+        cr_expect_float_eq(hf_grid_moments(grid, HF_CELL_MEANS, rho, mean, covariance), 12 * M_PI, 1e-12);
         cr_expect_float_eq(mean[0], phase, 1e-14, "%g: %g", phase, mean[0]);
         cr_expect_float_eq(mean[1], 1, 1e-14);
         cr_expect_float_eq(covariance[0], 0.5, 1e-14);

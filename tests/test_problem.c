@@ -37,6 +37,8 @@ static double antiderivative(const hf_profile *p, double x) {
         return fmin(fmax(x, p->a), p->b);
     case HF_PROFILE_COSINE:
         return x + p->a * sin(x - p->b);
+    case HF_PROFILE_DIRAC:
+        return x > p->a;
     }
     return NAN;
 }
@@ -184,7 +186,7 @@ Test(initial, has_exact_cell_means) {
     cr_assert_eq(hf_problem_create(NULL, &t.input, &problem), HF_OK);
     const hf_grid *grid = hf_problem_grid(problem);
     double *rho = make_array(hf_grid_cells(grid)), mass = 0;
-    hf_problem_initial(problem, rho);
+    cr_assert_eq(hf_problem_initial(NULL, problem, rho), HF_OK);
     for (size_t i = 0; i < hf_grid_cells(grid); i++) {
         double center[2], expected = 0;
         hf_grid_centers(grid, i, center);

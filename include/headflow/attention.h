@@ -113,13 +113,17 @@ double hf_model_potential(const hf_model *model, const double *projection, const
                           double *gradient, double *hessian);
 
 /** The context table over the cells of the alpha-axes of a grid: cell means of c_e by Gauss-Legendre
- *  quadrature, 3 points an axis. docs/numerics.md (2). The grid's axes are the attention coordinates in
- * order, then the value coordinates. */
+ *  quadrature, 3 points an axis, or its values at the centres. docs/numerics.md (2). The grid's axes are the
+ * attention coordinates in order, then the value coordinates. */
 typedef struct hf_table hf_table;
 
+enum { HF_SLOPES_MIN = 9 };
+
 /** @param[in] model, grid  borrowed: must outlive the table
+ *  @param[in] sampling     of the densities to come
  *  @return HF_ERR_INPUT when the grid's dimension is not the model's D */
-hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid, hf_table **out);
+hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid, hf_sampling sampling,
+                          hf_table **out);
 void hf_table_destroy(hf_table **table);
 
 /** Bytes that hf_table_create will allocate; no overflow up to SIZE_MAX (then SIZE_MAX). */
@@ -142,6 +146,18 @@ void hf_table_coefficients(hf_table *table, const double *residual, double *coef
  *  @param[out] psi  shape (count) */
 void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
                         double *psi);
+
+/** Derivatives of the coefficients along the attention axes, by differences of eighth order: of an axis with
+ * at least HF_SLOPES_MIN cells. docs/numerics.md (25). @param[out] slopes shape (n_alpha, n, 1 + n_v) */
+void hf_table_slopes(const hf_table *table, const double *coefficients, double *slopes);
+
+/** Velocity -d Psi/d x_axis at the centres of a contiguous range of grid cells. docs/numerics.md (25).
+ *  @param[out] u  shape (count) */
+void hf_table_velocity(const hf_table *table, const double *coefficients, const double *slopes, size_t axis,
+                       size_t first, size_t count, double *u);
+
+/** max |u| along an axis over all centres of the grid; O(alpha-cells). */
+double hf_table_speed(const hf_table *table, const double *coefficients, const double *slopes, size_t axis);
 
 /** int |h_e|^2 dmu averaged over events: the second moment of the head logits, for sigma^2, with squares of v
  *  as cell means. docs/theory.md (12), docs/numerics.md (17). @param[in] rho shape (cells) */

@@ -18,14 +18,16 @@ typedef enum hf_profile_kind {
     HF_PROFILE_BUMP,
     HF_PROFILE_NORMAL,
     HF_PROFILE_UNIFORM,
-    HF_PROFILE_COSINE
+    HF_PROFILE_COSINE,
+    HF_PROFILE_DIRAC
 } hf_profile_kind;
 
 /** A probability density of one coordinate. docs/theory.md (10).
  *  bump: a = centre, b = radius > 0, density ~ (1 - ((x-a)/b)^2)^4 on |x-a| < b;
  *  normal: a = mean, b = standard deviation > 0, truncated to the box of the axis;
  *  uniform: on [a, b], a < b;
- *  cosine: (1 + a cos(x - b))/2pi on a periodic axis, 0 <= a <= 1 (a = kappa, b = phase). */
+ *  cosine: (1 + a cos(x - b))/2pi on a periodic axis, 0 <= a <= 1 (a = kappa, b = phase);
+ *  dirac: all mass at a; b unused. */
 typedef struct hf_profile {
     hf_profile_kind kind;
     double a, b;
@@ -44,7 +46,8 @@ double hf_profile_outside(const hf_profile *profile, const hf_axis *axis);
 double hf_profile_quantile(const hf_profile *profile, const hf_axis *axis, double p);
 
 /** Quadrature of the profile: Gauss rules for its weight (Gegenbauer for the bump, Legendre for uniform,
- *  Legendre with the density as factor for the normal, midpoints for the cosine); masses sum to 1.
+ *  Legendre with the density as factor for the normal, midpoints for the cosine; a Dirac is one node of
+ *  mass 1, the others of mass 0); masses sum to 1.
  *  @param[out] node, mass   shape (n) */
 hf_status hf_profile_quadrature(hf_error *error, const hf_profile *profile, const hf_axis *axis, size_t n,
                                 double *node, double *mass);
@@ -114,6 +117,7 @@ const hf_grid *hf_problem_grid(const hf_problem *problem);
 const hf_events *hf_problem_events(const hf_problem *problem);
 const hf_model *hf_problem_model(const hf_problem *problem);
 const hf_flux *hf_problem_flux(const hf_problem *problem);
+hf_sampling hf_problem_sampling(const hf_problem *problem); /**< what the flux makes of a density's numbers */
 const hf_limiter *hf_problem_limiter(const hf_problem *problem); /**< NULL where the flux takes none */
 const hf_particles *hf_problem_particles(const hf_problem *problem);
 const hf_component *hf_problem_components(const hf_problem *problem, size_t *count);
@@ -124,8 +128,9 @@ double hf_problem_atol(const hf_problem *problem);
 double hf_problem_stop(const hf_problem *problem);
 size_t hf_problem_outputs(const hf_problem *problem);
 
-/** Exact cell means of the initial density. @param[out] rho shape (cells) */
-void hf_problem_initial(const hf_problem *problem, double *rho);
+/** The initial density: exact cell means, or with a dual flux the point values of a measure with the same
+ * integrals of smooth functions. docs/numerics.md (1), (27). @param[out] rho shape (cells) */
+hf_status hf_problem_initial(hf_error *error, const hf_problem *problem, double *rho);
 
 /* ---- the right-hand side ---------------------------------------------------------------------------- */
 

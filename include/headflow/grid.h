@@ -10,7 +10,11 @@
 extern "C" {
 #endif
 
-enum { HF_DIM_MAX = 4, HF_NAME_MAX = 32, HF_CELLS_MIN = 3 };
+enum { HF_DIM_MAX = 4, HF_NAME_MAX = 32, HF_CELLS_MIN = 3, HF_SPREAD = 8 };
+
+/** What the numbers of a density on a grid are: means over the cells, of a density that is constant in each;
+ *  or point values at the centres, of a measure of masses rho |C| there. docs/numerics.md (1), (23). */
+typedef enum hf_sampling { HF_CELL_MEANS, HF_POINT_VALUES } hf_sampling;
 
 /** One axis: the interval [lower, upper] in `cells` equal cells. */
 typedef struct hf_axis {
@@ -38,18 +42,34 @@ size_t hf_grid_stride(const hf_grid *grid, size_t axis);       /**< distance of 
 double hf_grid_center(const hf_grid *grid, size_t axis, size_t index);
 void hf_grid_centers(const hf_grid *grid, size_t cell, double theta[]); /**< theta: shape (dim) */
 
+/** Mean over a cell of (x - centre)^2 along an axis: h^2/12 for cell means, 0 for point values. */
+double hf_grid_cell_variance(const hf_grid *grid, size_t axis, hf_sampling sampling);
+
+/** Where a point mass goes on an axis: Lagrange weights of the HF_SPREAD centres about x, which keep the
+ *  moments of degree 0 to 7. At a wall the stencil stays inside. docs/numerics.md (27).
+ *  @param[out] weight  shape (HF_SPREAD), sum 1
+ *  @return the first cell; those after it follow, through the seam of a periodic axis */
+size_t hf_grid_spread(const hf_grid *grid, size_t axis, double x, double weight[]);
+
+/** Values at t of the n Lagrange polynomials of the nodes 0 .. n - 1. @param[out] weight shape (n) */
+void hf_lagrange_values(size_t n, double t, double weight[]);
+
+/** Derivatives of the same at node j. @param[out] weight shape (n) */
+void hf_lagrange_slopes(size_t n, size_t j, double weight[]);
+
 /** Mass of a density along one axis: marginal[i] = sum over the other axes of rho |C|.
  *  @param[in]  rho       shape (cells): cell means
  *  @param[out] marginal  shape (cells of the axis): cell masses */
 void hf_grid_marginal(const hf_grid *grid, const double *rho, size_t axis, double *marginal);
 
-/** Mass, mean and covariance of a density: integrals against the piecewise constant density, so that a cell
- * adds h^2/12 to the variance of its coordinate. A periodic coordinate is an angle: its mean is arg int e^{i
- * phi} dmu and its deviation sin(phi - mean), at cell centres. docs/theory.md (17), (18).
+/** Mass, mean and covariance of a density. Cell means are taken as the piecewise constant density, so that a
+ * cell adds h^2/12 to the variance of its coordinate. A periodic coordinate is an angle: its mean is arg int
+ * e^{i phi} dmu and its deviation sin(phi - mean), at cell centres. docs/theory.md (17), (18).
  *  @param[out] mean        shape (D)
  *  @param[out] covariance  shape (D, D)
  *  @return the mass */
-double hf_grid_moments(const hf_grid *grid, const double *rho, double *mean, double *covariance);
+double hf_grid_moments(const hf_grid *grid, hf_sampling sampling, const double *rho, double *mean,
+                       double *covariance);
 
 /** The same for weighted points.
  *  @param[in] theta  shape (count, D)

@@ -17,28 +17,38 @@ typedef struct hf_potential {
     const void *self;
     /** @param[out] psi  shape (count): values in cells first .. first + count - 1 */
     void (*fill)(const void *self, size_t first, size_t count, double *psi);
+    /** For dual fluxes. @param[out] u  shape (count): -d Psi/d x_axis at the centres of the same cells */
+    void (*velocity)(const void *self, size_t axis, size_t first, size_t count, double *u);
+    /** For dual fluxes: max |u| along the axis, over the whole grid. */
+    double (*speed)(const void *self, size_t axis);
 } hf_potential;
 
 /** What a flux function sees: `count` faces side by side, each with its 2 halo neighbours across the face. */
 typedef struct hf_faces {
     size_t count;
-    /** rho[k][f]: cell mean of the k-th cell of the stencil of face f, k = 0 .. 2 halo - 1, in the direction
+    /** rho[k][f]: density in the k-th cell of the stencil of face f, k = 0 .. 2 halo - 1, in the direction
      * of the axis; the face lies between k = halo - 1 and k = halo. */
     const double *rho[2 * HF_HALO_MAX];
-    const double *psi_left, *psi_right; /**< shape (count): the potential on both sides of the face */
-    double spacing;                     /**< h */
-    double temperature;                 /**< tau */
-    const struct hf_limiter *limiter;   /**< of a limited flux */
+    const double *flow[2 * HF_HALO_MAX]; /**< dual fluxes: u rho at the centres of the same cells */
+    double speed;                        /**< dual fluxes: max |u| along the axis */
+    const double *psi_left, *psi_right;  /**< shape (count): the potential on both sides of the face */
+    double spacing;                      /**< h */
+    double temperature;                  /**< tau */
+    const struct hf_limiter *limiter;    /**< of a limited flux */
 } hf_faces;
 
 /** A numerical flux. Adding one is a new file in src/transport and a line in the table of schemes.c. */
 typedef struct hf_flux {
     const char *name;
     const char *summary;
-    int order;      /**< in space, for smooth solutions */
-    int halo;       /**< cells on each side of a face, 1..4 */
-    bool limited;   /**< whether it takes a limiter */
-    bool diffusive; /**< whether it contains the term tau Laplace rho */
+    int order;        /**< in space: for smooth solutions; of a dual flux, for integrals of any solution */
+    int halo;         /**< cells on each side of a face, 1..4 */
+    size_t cells_min; /**< fewest cells of an axis */
+    bool limited;     /**< whether it takes a limiter */
+    bool cold, warm;  /**< whether it is for tau = 0, and for tau > 0: then with the term tau Laplace rho */
+    /** Linear in the density, which is then of point values and has no sign where it is finer than the grid:
+     * the transpose of a difference scheme for the adjoint equation. docs/numerics.md, section 4. */
+    bool dual;
     /** @param[out] flux  shape (faces->count): F, positive along the axis [mass/(face area time)] */
     void (*evaluate)(const hf_faces *faces, double *flux);
 } hf_flux;
@@ -62,7 +72,7 @@ typedef struct hf_transport hf_transport;
  *  @param[in] flux         from hf_fluxes
  *  @param[in] limiter      from hf_limiters; NULL for the default where the flux takes one
  *  @param[in] temperature  tau >= 0
- *  @return HF_ERR_INPUT when tau > 0 and the flux is not diffusive, or the reverse */
+ *  @return HF_ERR_INPUT when the flux is not for this temperature, or an axis has too few cells for it */
 hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flux *flux,
                               const hf_limiter *limiter, double temperature, hf_transport **out);
 void hf_transport_destroy(hf_transport **transport);

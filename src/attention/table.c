@@ -6,22 +6,33 @@
  * alpha-cell enter; nothing has the size of the full grid. */
 #include "attention/model.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAUSS = 3 };
-static const double gauss_node[GAUSS] = {-0.77459666924148337704, 0, 0.77459666924148337704};
-static const double gauss_mass[GAUSS] = {5.0 / 18, 8.0 / 18, 5.0 / 18};
+enum { GAUSS_MAX = 3 };
+
+/* Quadrature of a function over a cell, along an axis: nodes in half cell widths from the centre. */
+static const struct quadrature {
+    size_t points;
+    double node[GAUSS_MAX], mass[GAUSS_MAX];
+} quadratures[] = {
+    [HF_CELL_MEANS] = {3,
+                       {-0.77459666924148337704, 0, 0.77459666924148337704},
+                       {5.0 / 18, 8.0 / 18, 5.0 / 18}},
+    [HF_POINT_VALUES] = {1, {0}, {1}},
+};
 
 struct hf_table {
     const hf_model *model;
     const hf_grid *grid;
+    hf_sampling sampling;
     size_t rows;        /* n: alpha-cells */
     size_t columns;     /* E * width */
     size_t value_cells; /* cells of the full grid a row */
     size_t line;        /* cells along the last value axis (1 without value axes): contiguous */
-    double *context;    /* cell means of c_e: shape (rows, E, width) */
+    double *context;    /* c_e, means or values: shape (rows, E, width) */
     double *sums;       /* sum_a moments c: shape (1 + n_v, E, width); and scratch of the same size */
     double *projection; /* shape (1 + n_v, E, width) */
     double *center;     /* of the last value axis: shape (line) */
@@ -43,22 +54,23 @@ size_t hf_table_bytes(const hf_model *model, const hf_grid *grid) {
     return rows * columns * sizeof(double);
 }
 
-/* Cell means of all contexts in one alpha-cell. */
+/* All contexts in one alpha-cell. */
 static void fill_row(const hf_table *table, size_t row, double *work) {
     const hf_model *model = table->model;
+    const struct quadrature *rule = &quadratures[table->sampling];
     size_t n = model->alphas, width = model->width, points = 1;
     double *context = table->context + row * table->columns;
     for (size_t d = 0; d < n; d++)
-        points *= GAUSS;
+        points *= rule->points;
     for (size_t p = 0; p < points; p++) {
         double alpha[HF_ATTENTION_MAX], phi[HF_FEATURES_MAX], mass = 1;
         size_t rest_point = p, rest_row = row;
         for (size_t d = n; d-- > 0;) {
-            size_t cells = hf_grid_axis(table->grid, d)->cells, q = rest_point % GAUSS;
+            size_t cells = hf_grid_axis(table->grid, d)->cells, q = rest_point % rule->points;
             alpha[d] = hf_grid_center(table->grid, d, rest_row % cells) +
-                       0.5 * hf_grid_spacing(table->grid, d) * gauss_node[q];
-            mass *= gauss_mass[q];
-            rest_point /= GAUSS;
+                       0.5 * hf_grid_spacing(table->grid, d) * rule->node[q];
+            mass *= rule->mass[q];
+            rest_point /= rule->points;
             rest_row /= cells;
         }
         model->form->features(n, alpha, phi, NULL, NULL);
@@ -85,7 +97,8 @@ static void fill_value_gram(hf_table *table) {
                 }
 }
 
-hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid, hf_table **out) {
+hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid, hf_sampling sampling,
+                          hf_table **out) {
     *out = NULL;
     size_t dim = hf_grid_dim(grid), terms = 1 + model->values;
     if (dim != model->alphas + model->values)
@@ -95,6 +108,7 @@ hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid 
     HF_TRY(hf_allocate(error, 1, sizeof *table, &table));
     table->model = model;
     table->grid = grid;
+    table->sampling = sampling;
     table->rows = count_cells(grid, 0, model->alphas);
     table->value_cells = hf_grid_cells(grid) / table->rows;
     table->line = model->values > 0 ? hf_grid_axis(grid, dim - 1)->cells : 1;
@@ -220,13 +234,14 @@ void hf_table_coefficients(hf_table *table, const double *residual, double *coef
     }
 }
 
-/* Half the cell mean of the squares of the ridged coordinates but the last value coordinate. */
+/* Half the sum of the squares of the ridged coordinates but the last value coordinate: cell means or
+ * values. */
 static double row_half_square(const hf_table *table, size_t row, const double v[]) {
     const hf_model *model = table->model;
     size_t n = model->alphas, m = model->values, rest = row;
     double sum = 0;
     for (size_t d = n + m; d-- > 0;) {
-        double h = hf_grid_spacing(table->grid, d), x = 0;
+        double x = 0;
         if (d >= n)
             x = d + 1 < n + m ? v[d - n] : 0;
         else {
@@ -235,7 +250,7 @@ static double row_half_square(const hf_table *table, size_t row, const double v[
             rest /= cells;
         }
         if (hf_model_ridged(model, d))
-            sum += 0.5 * (x * x + h * h / 12);
+            sum += 0.5 * (x * x + hf_grid_cell_variance(table->grid, d, table->sampling));
     }
     return sum;
 }
@@ -269,6 +284,96 @@ void hf_table_potential(const hf_table *table, const double *coefficients, size_
     }
 }
 
+/* Along attention axis d: the derivative of the polynomial through the nine rows about each, the nearest nine
+ * at a wall. */
+static void slopes_along(const hf_table *table, size_t d, const double *coefficients, double *slopes) {
+    enum { N = HF_SLOPES_MIN };
+    const hf_axis *axis = hf_grid_axis(table->grid, d);
+    size_t terms = 1 + table->model->values, n = axis->cells;
+    size_t stride = hf_grid_stride(table->grid, d) / table->value_cells;
+    double weight[N][N], scale = 1 / hf_grid_spacing(table->grid, d);
+    for (size_t j = 0; j < N; j++)
+        hf_lagrange_slopes(N, j, weight[j]);
+    for (size_t row = 0; row < table->rows; row++) {
+        size_t i = row / stride % n, start = row - i * stride, first;
+        if (axis->periodic)
+            first = (i + n - N / 2) % n;
+        else
+            first = i < N / 2 ? 0 : i + N / 2 >= n ? n - N : i - N / 2;
+        const double *w = weight[axis->periodic ? N / 2 : i - first];
+        double *out = slopes + row * terms;
+        memset(out, 0, terms * sizeof *out);
+        for (size_t k = 0; k < N; k++) {
+            const double *g = coefficients + (start + (first + k) % n * stride) * terms;
+            for (size_t j = 0; j < terms; j++)
+                out[j] += scale * w[k] * g[j];
+        }
+    }
+}
+
+void hf_table_slopes(const hf_table *table, const double *coefficients, double *slopes) {
+    for (size_t d = 0; d < table->model->alphas; d++)
+        slopes_along(table, d, coefficients, slopes + d * table->rows * (1 + table->model->values));
+}
+
+/* The velocity along an axis on the cells of a row: base + sum_j v_j slope[j], in the value coordinates. */
+static double velocity_of_row(const hf_table *table, const double *coefficients, const double *slopes,
+                              size_t axis, size_t row, double slope[]) {
+    const hf_model *model = table->model;
+    size_t n = model->alphas, terms = 1 + model->values;
+    double ridge = hf_model_ridged(model, axis) ? model->ridge : 0;
+    memset(slope, 0, HF_VALUE_MAX * sizeof *slope);
+    if (axis >= n) {
+        slope[axis - n] = -ridge;
+        return -coefficients[row * terms + 1 + axis - n];
+    }
+    const double *s = slopes + (axis * table->rows + row) * terms;
+    for (size_t j = 0; j < model->values; j++)
+        slope[j] = -s[1 + j];
+    size_t index = row / (hf_grid_stride(table->grid, axis) / table->value_cells);
+    return -s[0] - ridge * hf_grid_center(table->grid, axis, index % hf_grid_axis(table->grid, axis)->cells);
+}
+
+void hf_table_velocity(const hf_table *table, const double *coefficients, const double *slopes, size_t axis,
+                       size_t first, size_t count, double *u) {
+    size_t m = table->model->values, line = table->line;
+    while (count > 0) {
+        size_t row = first / table->value_cells, inside = first % table->value_cells, start = inside % line;
+        size_t length = count < line - start ? count : line - start;
+        double v[HF_VALUE_MAX] = {0}, slope[HF_VALUE_MAX];
+        double base = velocity_of_row(table, coefficients, slopes, axis, row, slope);
+        line_values(table, inside, v);
+        for (size_t j = 0; j + 1 < m; j++)
+            base += v[j] * slope[j];
+        double along = m > 0 ? slope[m - 1] : 0;
+        const double *restrict x = table->center + start;
+        double *restrict out = u;
+        for (size_t k = 0; k < length; k++)
+            out[k] = base + along * x[k];
+        u += length;
+        first += length;
+        count -= length;
+    }
+}
+
+/* The velocity is affine in v, so that its largest values in a row are at the ends of the value axes. */
+double hf_table_speed(const hf_table *table, const double *coefficients, const double *slopes, size_t axis) {
+    size_t n = table->model->alphas, m = table->model->values;
+    double speed = 0, slope[HF_VALUE_MAX];
+    for (size_t row = 0; row < table->rows; row++) {
+        double low = velocity_of_row(table, coefficients, slopes, axis, row, slope), high = low;
+        for (size_t j = 0; j < m; j++) {
+            double a = slope[j] * hf_grid_center(table->grid, n + j, 0);
+            double b =
+                slope[j] * hf_grid_center(table->grid, n + j, hf_grid_axis(table->grid, n + j)->cells - 1);
+            low += fmin(a, b);
+            high += fmax(a, b);
+        }
+        speed = fmax(speed, fmax(-low, high));
+    }
+    return speed;
+}
+
 double hf_table_half_square(const hf_table *table, const double *rho) {
     size_t m = table->model->values, line = table->line, last = table->model->alphas + m - 1;
     double total = 0, v[HF_VALUE_MAX] = {0};
@@ -287,7 +392,7 @@ double hf_table_half_square(const hf_table *table, const double *rho) {
     return total * hf_grid_volume(table->grid);
 }
 
-/* Second moments sum rho |C| v_j v_l of a row, v_0 = 1, with the cell means of squares. */
+/* Second moments sum rho |C| v_j v_l of a row, v_0 = 1, with squares as cell means or values. */
 static void row_second_moments(const hf_table *table, size_t row, const double *rho,
                                double moment[HF_TERMS_MAX][HF_TERMS_MAX]) {
     size_t n = table->model->alphas, m = table->model->values, line = table->line;
@@ -304,10 +409,8 @@ static void row_second_moments(const hf_table *table, size_t row, const double *
                     moment[j][l] += mass * v[j] * v[l];
         }
     }
-    for (size_t j = 1; j <= m; j++) {
-        double h = hf_grid_spacing(table->grid, n + j - 1);
-        moment[j][j] += moment[0][0] * h * h / 12;
-    }
+    for (size_t j = 1; j <= m; j++)
+        moment[j][j] += moment[0][0] * hf_grid_cell_variance(table->grid, n + j - 1, table->sampling);
 }
 
 double hf_table_second_moment(const hf_table *table, const double *rho) {

@@ -317,7 +317,8 @@ static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const doubl
 hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf_record *record) {
     double temperature = hf_problem_temperature(flow->problem);
     const hf_grid *grid = hf_problem_grid(flow->problem);
-    record->mass = hf_grid_moments(grid, rho, record->mean, record->covariance);
+    record->mass =
+        hf_grid_moments(grid, hf_problem_sampling(flow->problem), rho, record->mean, record->covariance);
     extremes(grid, rho, record);
     record->risk = hf_flow_risk(flow, rho, NULL);
     record->free_energy = record->risk;

@@ -57,6 +57,7 @@ typedef struct integration {
     double time;
     double start_seconds;
     long refused;
+    bool positive; /* whether the scheme keeps densities non-negative */
 } integration;
 
 static double *values(N_Vector vector) {
@@ -72,7 +73,7 @@ static bool acceptable(const integration *run, const double *y) {
         minimum = y[i] < minimum ? y[i] : minimum;
         sum += y[i];
     }
-    return isfinite(sum) && minimum >= -GUARD * run->atol;
+    return isfinite(sum) && (minimum >= -GUARD * run->atol || !run->positive);
 }
 
 static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
@@ -202,7 +203,7 @@ static hf_status set_up(integration *run) {
     if (run->between == NULL || run->cvode == NULL)
         return hf_raise(run->error, HF_ERR_MEMORY, "no memory for the integrator: %zu cells", run->cells);
     HF_TRY(hf_array_create(run->error, run->cells, &run->scratch));
-    hf_problem_initial(problem, values(run->state));
+    HF_TRY(hf_problem_initial(run->error, problem, values(run->state)));
     values(run->state)[run->cells] = 0;
     CV_TRY(run, CVodeSetErrHandlerFn(run->cvode, hf_cvode_discard, NULL));
     CV_TRY(run, CVodeInit(run->cvode, right_hand_side, 0, run->state));
@@ -362,6 +363,7 @@ hf_status hf_flow_integrate(hf_error *error, hf_flow *flow, const hf_observer *o
                        .atol = hf_problem_atol(problem),
                        .stop = hf_problem_stop(problem),
                        .held = hf_problem_temperature(problem) > 0 ? bdf_discipline : adams_discipline,
+                       .positive = !hf_problem_flux(problem)->dual,
                        .start_seconds = hf_seconds()};
     hf_status status = set_up(&run);
     if (status == HF_OK)

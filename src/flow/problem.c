@@ -66,6 +66,8 @@ static hf_status check_profile(hf_error *error, const hf_profile *p, const hf_ax
             return hf_raise(error, HF_ERR_INPUT, "initial.%s: cosine kappa %g; expected 0 to 1", axis->name,
                             p->a);
         break;
+    case HF_PROFILE_DIRAC:
+        break;
     }
     if (hf_profile_outside(p, axis) > 1e-12 * (axis->upper - axis->lower))
         return hf_raise(error, HF_ERR_INPUT,
@@ -268,6 +270,9 @@ const hf_model *hf_problem_model(const hf_problem *problem) {
 const hf_flux *hf_problem_flux(const hf_problem *problem) {
     return problem->flux;
 }
+hf_sampling hf_problem_sampling(const hf_problem *problem) {
+    return problem->flux->dual ? HF_POINT_VALUES : HF_CELL_MEANS;
+}
 const hf_limiter *hf_problem_limiter(const hf_problem *problem) {
     return problem->limiter;
 }
@@ -298,22 +303,71 @@ const hf_component *hf_problem_components(const hf_problem *problem, size_t *cou
     return problem->components;
 }
 
-void hf_problem_initial(const hf_problem *problem, double *rho) {
-    const hf_grid *grid = problem->grid;
-    size_t dim = hf_grid_dim(grid);
-    memset(rho, 0, hf_grid_cells(grid) * sizeof *rho);
-    for (size_t c = 0; c < problem->component_count; c++) {
-        const hf_component *component = &problem->components[c];
-        for (size_t i = 0; i < hf_grid_cells(grid); i++) {
-            double mean = component->weight;
-            for (size_t d = 0; d < dim && mean > 0; d++) {
-                const hf_axis *axis = hf_grid_axis(grid, d);
-                double h = hf_grid_spacing(grid, d);
-                size_t index = i / hf_grid_stride(grid, d) % axis->cells;
-                double lower = axis->lower + (double)index * h;
-                mean *= hf_profile_mass(&component->profile[d], axis, lower, lower + h) / h;
-            }
-            rho[i] += mean;
-        }
+/* Cell means of a profile along an axis. factor: shape (cells of the axis). */
+static void profile_means(const hf_profile *profile, const hf_grid *grid, size_t d, double *factor) {
+    const hf_axis *axis = hf_grid_axis(grid, d);
+    double h = hf_grid_spacing(grid, d);
+    for (size_t i = 0; i < axis->cells; i++) {
+        double lower = axis->lower + (double)i * h;
+        factor[i] = hf_profile_mass(profile, axis, lower, lower + h) / h;
     }
+}
+
+/* The same as point values: the nodes of a quadrature, twice as many as cells, are spread over the cells. */
+static hf_status spread_profile(hf_error *error, const hf_profile *profile, const hf_grid *grid, size_t d,
+                                double *factor) {
+    const hf_axis *axis = hf_grid_axis(grid, d);
+    size_t nodes = profile->kind == HF_PROFILE_DIRAC ? 1 : 2 * axis->cells;
+    double *node; /* nodes, then masses */
+    HF_TRY(hf_array_create(error, 2 * nodes, &node));
+    hf_status status = hf_profile_quadrature(error, profile, axis, nodes, node, node + nodes);
+    memset(factor, 0, axis->cells * sizeof *factor);
+    for (size_t k = 0; k < nodes && status == HF_OK; k++) {
+        double weight[HF_SPREAD];
+        size_t first = hf_grid_spread(grid, d, node[k], weight);
+        for (size_t s = 0; s < HF_SPREAD; s++)
+            factor[(first + s) % axis->cells] += node[nodes + k] * weight[s] / hf_grid_spacing(grid, d);
+    }
+    hf_array_destroy(&node);
+    return status;
+}
+
+/* rho += value times the product of the factors of the axes from d on, from cell `first` on. */
+static void add_product(const hf_grid *grid, size_t d, double *const *factor, double value, size_t first,
+                        double *rho) {
+    size_t stride = hf_grid_stride(grid, d);
+    bool last = d + 1 == hf_grid_dim(grid);
+    for (size_t i = 0; i < hf_grid_axis(grid, d)->cells; i++) {
+        double product = value * factor[0][i];
+        if (last)
+            rho[first + i] += product;
+        else if (product != 0) /* a Dirac fills few cells */
+            add_product(grid, d + 1, factor + 1, product, first + i * stride, rho);
+    }
+}
+
+static hf_status add_component(hf_error *error, const hf_problem *problem, const hf_component *component,
+                               double *const factor[], double *rho) {
+    const hf_grid *grid = problem->grid;
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        if (problem->flux->dual)
+            HF_TRY(spread_profile(error, &component->profile[d], grid, d, factor[d]));
+        else
+            profile_means(&component->profile[d], grid, d, factor[d]);
+    add_product(grid, 0, factor, component->weight, 0, rho);
+    return HF_OK;
+}
+
+hf_status hf_problem_initial(hf_error *error, const hf_problem *problem, double *rho) {
+    const hf_grid *grid = problem->grid;
+    double *factor[HF_DIM_MAX] = {NULL};
+    hf_status status = HF_OK;
+    for (size_t d = 0; d < hf_grid_dim(grid) && status == HF_OK; d++)
+        status = hf_array_create(error, hf_grid_axis(grid, d)->cells, &factor[d]);
+    memset(rho, 0, hf_grid_cells(grid) * sizeof *rho);
+    for (size_t c = 0; c < problem->component_count && status == HF_OK; c++)
+        status = add_component(error, problem, &problem->components[c], factor, rho);
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        hf_array_destroy(&factor[d]);
+    return status;
 }

@@ -33,6 +33,8 @@ double hf_profile_distribution(const hf_profile *profile, const hf_axis *axis, d
         return clamp((x - a) / (b - a), 0, 1);
     case HF_PROFILE_COSINE:
         return (x - axis->lower + a * (sin(x - b) - sin(axis->lower - b))) / (2 * M_PI);
+    case HF_PROFILE_DIRAC: /* in the cell [x, y) that has it, or in the last one */
+        return x > a || x >= axis->upper ? 1 : 0;
     }
     return NAN;
 }
@@ -64,6 +66,8 @@ static void support(const hf_profile *profile, const hf_axis *axis, double *lowe
     } else if (profile->kind == HF_PROFILE_UNIFORM) {
         *lower = profile->a;
         *upper = profile->b;
+    } else if (profile->kind == HF_PROFILE_DIRAC) {
+        *lower = *upper = profile->a;
     }
 }
 
@@ -98,6 +102,13 @@ hf_status hf_profile_quadrature(hf_error *error, const hf_profile *profile, cons
         for (size_t i = 0; i < n; i++) {
             node[i] = lower + ((double)i + 0.5) * h;
             mass[i] = (1 + profile->a * cos(node[i] - profile->b)) / (double)n;
+        }
+        return HF_OK;
+    }
+    if (profile->kind == HF_PROFILE_DIRAC) {
+        for (size_t i = 0; i < n; i++) {
+            node[i] = profile->a;
+            mass[i] = i == 0;
         }
         return HF_OK;
     }

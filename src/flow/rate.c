@@ -10,6 +10,16 @@ static void fill_potential(const void *self, size_t first, size_t count, double 
     hf_table_potential(flow->table, flow->coefficients, first, count, psi);
 }
 
+static void fill_velocity(const void *self, size_t axis, size_t first, size_t count, double *u) {
+    const hf_flow *flow = self;
+    hf_table_velocity(flow->table, flow->coefficients, flow->slopes, axis, first, count, u);
+}
+
+static double speed(const void *self, size_t axis) {
+    const hf_flow *flow = self;
+    return hf_table_speed(flow->table, flow->coefficients, flow->slopes, axis);
+}
+
 hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **out) {
     *out = NULL;
     hf_flow *flow;
@@ -18,8 +28,8 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
     const hf_events *events = hf_problem_events(problem);
     const hf_model *model = hf_problem_model(problem);
     flow->problem = problem;
-    flow->potential = (hf_potential){flow, fill_potential};
-    hf_status status = hf_table_create(error, model, grid, &flow->table);
+    flow->potential = (hf_potential){flow, fill_potential, fill_velocity, speed};
+    hf_status status = hf_table_create(error, model, grid, hf_problem_sampling(problem), &flow->table);
     if (status == HF_OK)
         status = hf_transport_create(error, grid, hf_problem_flux(problem), hf_problem_limiter(problem),
                                      hf_problem_temperature(problem), &flow->transport);
@@ -29,6 +39,9 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
         status = hf_array_create(error, hf_table_rows(flow->table) * terms, &flow->moments);
     if (status == HF_OK)
         status = hf_array_create(error, hf_table_rows(flow->table) * terms, &flow->coefficients);
+    if (status == HF_OK && hf_problem_flux(problem)->dual)
+        status = hf_array_create(
+            error, hf_model_attention_coordinates(model) * hf_table_rows(flow->table) * terms, &flow->slopes);
     if (status == HF_OK)
         status = hf_array_create(error, outputs, &flow->logits);
     if (status != HF_OK) {
@@ -46,6 +59,7 @@ void hf_flow_destroy(hf_flow **flow) {
     hf_transport_destroy(&(*flow)->transport);
     hf_array_destroy(&(*flow)->moments);
     hf_array_destroy(&(*flow)->coefficients);
+    hf_array_destroy(&(*flow)->slopes);
     hf_array_destroy(&(*flow)->logits);
     free(*flow);
     *flow = NULL;
@@ -69,6 +83,8 @@ double hf_flow_prepare(hf_flow *flow, const double *rho) {
 
 void hf_flow_rate(hf_flow *flow, const double *rho, double *rate, double *dissipation) {
     hf_flow_prepare(flow, rho);
+    if (flow->slopes != NULL)
+        hf_table_slopes(flow->table, flow->coefficients, flow->slopes);
     hf_transport_apply(flow->transport, &flow->potential, rho, rate, dissipation);
 }
 

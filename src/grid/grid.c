@@ -79,6 +79,10 @@ size_t hf_grid_stride(const hf_grid *grid, size_t axis) {
     return grid->stride[axis];
 }
 
+double hf_grid_cell_variance(const hf_grid *grid, size_t axis, hf_sampling sampling) {
+    return sampling == HF_CELL_MEANS ? grid->spacing[axis] * grid->spacing[axis] / 12 : 0;
+}
+
 double hf_grid_center(const hf_grid *grid, size_t axis, size_t index) {
     return grid->axis[axis].lower + ((double)index + 0.5) * grid->spacing[axis];
 }

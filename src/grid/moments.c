@@ -34,7 +34,8 @@ static void add_second(const hf_grid *grid, const double *theta, double mass, co
             covariance[d * dim + b] += mass * x[d] * x[b];
 }
 
-double hf_grid_moments(const hf_grid *grid, const double *rho, double *mean, double *covariance) {
+double hf_grid_moments(const hf_grid *grid, hf_sampling sampling, const double *rho, double *mean,
+                       double *covariance) {
     size_t dim = hf_grid_dim(grid), cells = hf_grid_cells(grid);
     double total = 0, first[HF_DIM_MAX] = {0}, second[HF_DIM_MAX] = {0}, theta[HF_DIM_MAX];
     for (size_t i = 0; i < cells; i++) {
@@ -51,7 +52,7 @@ double hf_grid_moments(const hf_grid *grid, const double *rho, double *mean, dou
     }
     for (size_t d = 0; d < dim; d++) /* the spread inside a cell */
         if (!hf_grid_axis(grid, d)->periodic)
-            covariance[d * dim + d] += pow(hf_grid_spacing(grid, d), 2) / 12;
+            covariance[d * dim + d] += hf_grid_cell_variance(grid, d, sampling);
     return total * hf_grid_volume(grid);
 }
 

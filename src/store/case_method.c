@@ -59,7 +59,7 @@ static hf_status read_flux(hf_error *error, const hf_yaml *node, hf_case *c) {
     HF_TRY(hf_schema_choice(error, node, "flux", count, flux_name, &row));
     c->input.flux = fluxes[row];
     bool warm = c->input.temperature > 0;
-    if (c->input.flux->diffusive != warm)
+    if (warm ? !c->input.flux->warm : !c->input.flux->cold)
         return hf_yaml_raise(error, HF_ERR_INPUT, node,
                              "the flux %s with temperature %g; expected one %s diffusion", fluxes[row]->name,
                              c->input.temperature, warm ? "with" : "without");

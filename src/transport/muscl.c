@@ -13,5 +13,7 @@ const hf_flux hf_flux_muscl = {
     .order = 2,
     .halo = 2,
     .limited = true,
+    .cells_min = HF_CELLS_MIN,
+    .cold = true,
     .evaluate = evaluate,
 };

@@ -25,6 +25,7 @@ const hf_flux hf_flux_scharfetter_gummel = {
     .summary = "exponentially fitted, for temperature > 0: keeps the Gibbs state",
     .order = 2,
     .halo = 1,
-    .diffusive = true,
+    .cells_min = HF_CELLS_MIN,
+    .warm = true,
     .evaluate = evaluate,
 };

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-static const hf_flux *const fluxes[] = {&hf_flux_upwind, &hf_flux_muscl, &hf_flux_scharfetter_gummel};
+static const hf_flux *const fluxes[] = {&hf_flux_upwind, &hf_flux_muscl, &hf_flux_duality5, &hf_flux_duality7,
+                                        &hf_flux_scharfetter_gummel};
 
 const hf_flux *const *hf_fluxes(size_t *count) {
     *count = sizeof fluxes / sizeof fluxes[0];

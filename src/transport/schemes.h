@@ -6,6 +6,8 @@
 
 extern const hf_flux hf_flux_upwind;
 extern const hf_flux hf_flux_muscl;
+extern const hf_flux hf_flux_duality5;
+extern const hf_flux hf_flux_duality7;
 extern const hf_flux hf_flux_scharfetter_gummel;
 
 /* max(x, 0) in one instruction, where fmax would call the library for the sake of NaN. */

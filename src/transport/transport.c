@@ -4,7 +4,8 @@
  * A flux function always sees faces side by side in memory. Along the last axis these are the faces of one
  * line, from a copy of the line padded with ghosts; along the others they are the faces between two planes, a
  * block of contiguous cells at a time, and the neighbours are pointers into the density itself. Walls have no
- * flux; beyond them the density is mirrored (which leaves the cell at the wall without a slope). */
+ * flux; beyond them the density is mirrored (which leaves the cell at the wall without a slope), or zero for
+ * a dual flux. */
 #include <headflow/transport.h>
 
 #include <math.h>
@@ -21,6 +22,8 @@ struct hf_transport {
     double *line;   /* a line with ghosts: longest axis + 2 HF_HALO_MAX */
     double *psi;    /* potential along a line with one ghost a side, or of three blocks */
     double *fluxes; /* fluxes of a line, or of three blocks */
+    double *flow;   /* dual: u rho along a line with ghosts, or in a ring of 2 halo blocks */
+    double *zeros;  /* dual: a block of the density beyond a wall */
 };
 
 hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flux *flux,
@@ -28,16 +31,14 @@ hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flu
     *out = NULL;
     if (!(temperature >= 0) || !isfinite(temperature))
         return hf_raise(error, HF_ERR_INPUT, "temperature %g; expected a finite number >= 0", temperature);
-    if ((temperature > 0) != flux->diffusive)
-        return hf_raise(error, HF_ERR_INPUT, "flux %s with temperature %g; expected %s", flux->name,
-                        temperature,
-                        temperature > 0 ? "scharfetter-gummel, which has the diffusion"
-                                        : "temperature > 0 for it, or upwind or muscl");
+    if (temperature > 0 ? !flux->warm : !flux->cold)
+        return hf_raise(error, HF_ERR_INPUT, "flux %s with temperature %g; expected %s or a duality flux",
+                        flux->name, temperature, temperature > 0 ? "scharfetter-gummel" : "upwind, muscl");
     for (size_t d = 0; d < hf_grid_dim(grid); d++)
-        if (hf_grid_axis(grid, d)->cells < (size_t)flux->halo)
-            return hf_raise(error, HF_ERR_INPUT, "axis %s: %zu cells; flux %s expects at least %d",
+        if (hf_grid_axis(grid, d)->cells < flux->cells_min)
+            return hf_raise(error, HF_ERR_INPUT, "axis %s: %zu cells; flux %s expects at least %zu",
                             hf_grid_axis(grid, d)->name, hf_grid_axis(grid, d)->cells, flux->name,
-                            flux->halo);
+                            flux->cells_min);
     hf_transport *transport;
     HF_TRY(hf_allocate(error, 1, sizeof *transport, &transport));
     transport->grid = grid;
@@ -53,6 +54,10 @@ hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flu
         status = hf_array_create(error, 3 * longest, &transport->psi);
     if (status == HF_OK)
         status = hf_array_create(error, 3 * longest, &transport->fluxes);
+    if (status == HF_OK && flux->dual)
+        status = hf_array_create(error, 2 * HF_HALO_MAX * longest, &transport->flow);
+    if (status == HF_OK && flux->dual)
+        status = hf_array_create(error, BLOCK, &transport->zeros);
     if (status != HF_OK) {
         hf_transport_destroy(&transport);
         return status;
@@ -67,11 +72,14 @@ void hf_transport_destroy(hf_transport **transport) {
     hf_array_destroy(&(*transport)->line);
     hf_array_destroy(&(*transport)->psi);
     hf_array_destroy(&(*transport)->fluxes);
+    hf_array_destroy(&(*transport)->flow);
+    hf_array_destroy(&(*transport)->zeros);
     free(*transport);
     *transport = NULL;
 }
 
-/* The cell that stands for cell i beyond an end of an axis of n cells: wrapped or mirrored. */
+/* The cell that stands for cell i beyond an end of an axis of n cells: wrapped or mirrored (which takes no
+ * more than n ghosts at a wall). */
 static size_t neighbour(ptrdiff_t i, size_t n, bool periodic) {
     ptrdiff_t count = (ptrdiff_t)n;
     if (periodic)
@@ -101,24 +109,46 @@ static void evaluate(const hf_transport *transport, const hf_faces *faces, doubl
         *dissipation += face_dissipation(faces, transport->flux, flux) / faces->spacing;
 }
 
+/* u rho on a block of contiguous cells. */
+static void fill_flow(const hf_potential *potential, size_t d, size_t first, size_t count,
+                      const double *restrict rho, double *restrict flow) {
+    potential->velocity(potential->self, d, first, count, flow);
+    for (size_t i = 0; i < count; i++)
+        flow[i] *= rho[first + i];
+}
+
+/* A line with `halo` ghosts a side from the n values that are in place behind the first ghosts. */
+static void set_ghosts(double *line, size_t n, size_t halo, bool periodic, bool dual) {
+    for (size_t g = 0; g < halo; g++) {
+        bool empty = dual && !periodic;
+        line[g] = empty ? 0 : line[halo + neighbour((ptrdiff_t)g - (ptrdiff_t)halo, n, periodic)];
+        line[halo + n + g] = empty ? 0 : line[halo + neighbour((ptrdiff_t)(n + g), n, periodic)];
+    }
+}
+
 /* The last axis: line by line. */
 static void sweep_lines(hf_transport *transport, const hf_potential *potential, hf_faces *faces,
                         const double *rho, double *rate, double *dissipation) {
     const hf_grid *grid = transport->grid;
-    const hf_axis *axis = hf_grid_axis(grid, hf_grid_dim(grid) - 1);
+    size_t last = hf_grid_dim(grid) - 1;
+    const hf_axis *axis = hf_grid_axis(grid, last);
     size_t n = axis->cells, halo = (size_t)transport->flux->halo, first = axis->periodic ? 0 : 1;
-    double *line = transport->line, *psi = transport->psi, *flux = transport->fluxes;
+    bool dual = transport->flux->dual;
+    double *line = transport->line, *psi = transport->psi, *flux = transport->fluxes, *flow = transport->flow;
     double scale = 1 / faces->spacing;
     faces->count = n - first;
-    for (size_t k = 0; k < 2 * halo; k++)
+    for (size_t k = 0; k < 2 * halo; k++) {
         faces->rho[k] = line + first + k;
+        faces->flow[k] = dual ? flow + first + k : NULL;
+    }
     faces->psi_left = psi + first;
     faces->psi_right = psi + first + 1;
     for (size_t start = 0; start < hf_grid_cells(grid); start += n) {
         memcpy(line + halo, rho + start, n * sizeof *line);
-        for (size_t g = 0; g < halo; g++) {
-            line[g] = rho[start + neighbour((ptrdiff_t)g - (ptrdiff_t)halo, n, axis->periodic)];
-            line[halo + n + g] = rho[start + neighbour((ptrdiff_t)(n + g), n, axis->periodic)];
+        set_ghosts(line, n, halo, axis->periodic, dual);
+        if (dual) {
+            fill_flow(potential, last, start, n, rho, flow + halo);
+            set_ghosts(flow, n, halo, axis->periodic, dual);
         }
         potential->fill(potential->self, start, n, psi + 1);
         psi[0] = psi[n]; /* read on periodic axes only */
@@ -131,12 +161,37 @@ static void sweep_lines(hf_transport *transport, const hf_potential *potential, 
     }
 }
 
+/* The stencils of the faces behind plane f, whose first cell is `base` cells into the grid. u rho of a plane
+ * is computed once and kept in a ring until the stencil has passed it: all 2 halo planes are new at the first
+ * face, one at each of the others. */
+static void set_stencils(const hf_transport *transport, size_t d, const hf_potential *potential, size_t f,
+                         size_t first_face, size_t base, const double *rho, hf_faces *faces) {
+    const hf_axis *axis = hf_grid_axis(transport->grid, d);
+    size_t n = axis->cells, inner = hf_grid_stride(transport->grid, d),
+           width = 2 * (size_t)transport->flux->halo;
+    for (size_t k = 0; k < width; k++) {
+        ptrdiff_t plane = (ptrdiff_t)(f + k) - (ptrdiff_t)(width / 2);
+        size_t cell = base + neighbour(plane, n, axis->periodic) * inner;
+        faces->rho[k] = rho + cell;
+        if (!transport->flux->dual)
+            continue;
+        double *slot = transport->flow + (f + k) % width * BLOCK;
+        if (!axis->periodic && (plane < 0 || plane >= (ptrdiff_t)n)) {
+            faces->rho[k] = faces->flow[k] = transport->zeros;
+            continue;
+        }
+        if (f == first_face || k + 1 == width)
+            fill_flow(potential, d, cell, faces->count, rho, slot);
+        faces->flow[k] = slot;
+    }
+}
+
 /* Any other axis: block by block of contiguous cells, plane after plane along the axis. */
 static void sweep_planes(hf_transport *transport, size_t d, const hf_potential *potential, hf_faces *faces,
                          const double *rho, double *rate, double *dissipation) {
     const hf_grid *grid = transport->grid;
     const hf_axis *axis = hf_grid_axis(grid, d);
-    size_t n = axis->cells, inner = hf_grid_stride(grid, d), halo = (size_t)transport->flux->halo;
+    size_t n = axis->cells, inner = hf_grid_stride(grid, d), first_face = axis->periodic ? 0 : 1;
     double scale = 1 / faces->spacing;
     for (size_t outer = 0; outer < hf_grid_cells(grid); outer += n * inner)
         for (size_t block = 0; block < inner; block += BLOCK) {
@@ -153,10 +208,7 @@ static void sweep_planes(hf_transport *transport, size_t d, const hf_potential *
                 else if (f == n)
                     memcpy(flux_out, wrapped, count * sizeof *flux_out);
                 else {
-                    for (size_t k = 0; k < 2 * halo; k++)
-                        faces->rho[k] =
-                            rho + base +
-                            neighbour((ptrdiff_t)(f + k) - (ptrdiff_t)halo, n, axis->periodic) * inner;
+                    set_stencils(transport, d, potential, f, first_face, base, rho, faces);
                     faces->psi_left = behind;
                     faces->psi_right = ahead;
                     evaluate(transport, faces, flux_out, dissipation);
@@ -185,7 +237,8 @@ void hf_transport_apply(hf_transport *transport, const hf_potential *potential, 
     for (size_t d = 0; d < hf_grid_dim(grid); d++) {
         hf_faces faces = {.spacing = hf_grid_spacing(grid, d),
                           .temperature = transport->temperature,
-                          .limiter = transport->limiter};
+                          .limiter = transport->limiter,
+                          .speed = transport->flux->dual ? potential->speed(potential->self, d) : 0};
         if (d + 1 == hf_grid_dim(grid))
             sweep_lines(transport, potential, &faces, rho, rate, dissipation);
         else

@@ -22,5 +22,7 @@ const hf_flux hf_flux_upwind = {
     .summary = "first order, positive",
     .order = 1,
     .halo = 1,
+    .cells_min = HF_CELLS_MIN,
+    .cold = true,
     .evaluate = evaluate,
 };
