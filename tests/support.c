@@ -30,14 +30,14 @@ double *make_array(size_t count) {
 double largest(size_t count, const double *array) {
     double value = 0;
     for (size_t i = 0; i < count; i++)
-        value = fabs(array[i]) <= value ? value : fabs(array[i]); /* a NaN stays */
+        value = fabs(array[i]) <= value || isnan(value) ? value : fabs(array[i]); /* a NaN stays */
     return value;
 }
 
 double largest_difference(size_t count, const double *a, const double *b) {
     double value = 0;
     for (size_t i = 0; i < count; i++)
-        value = fabs(a[i] - b[i]) <= value ? value : fabs(a[i] - b[i]);
+        value = fabs(a[i] - b[i]) <= value || isnan(value) ? value : fabs(a[i] - b[i]);
     return value;
 }
 
@@ -310,7 +310,7 @@ toy toy_find(const char *name) {
     return found;
 }
 
-hf_problem *toy_create(toy *t) {
+hf_problem *toy_create_mixture(toy *t, size_t count, const hf_component *components) {
     const hf_generator *generator = hf_generator_find(t->generator);
     hf_generator_options options = {.flip = 0.1, .window = 8};
     hf_error error = {0};
@@ -318,8 +318,12 @@ hf_problem *toy_create(toy *t) {
     cr_assert_not_null(generator);
     cr_assert_eq(hf_events_create(&error, generator->width, generator->classes, &t->input.events), HF_OK);
     cr_assert_eq(generator->add(&error, &options, t->input.events), HF_OK, "%s", error.message);
-    t->input.components = &t->component;
-    t->input.component_count = 1;
+    t->input.components = components;
+    t->input.component_count = count;
     cr_assert_eq(hf_problem_create(&error, &t->input, &problem), HF_OK, "%s", error.message);
     return problem;
+}
+
+hf_problem *toy_create(toy *t) {
+    return toy_create_mixture(t, 1, &t->component);
 }

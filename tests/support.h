@@ -56,6 +56,7 @@ typedef struct toy {
 
 toy toy_find(const char *name);
 hf_problem *toy_create(toy *toy);
+hf_problem *toy_create_mixture(toy *toy, size_t count, const hf_component *components);
 extern const char *const toy_names[];
 extern const size_t toy_count;
 

@@ -1,5 +1,6 @@
 /* Heads and the context table against a plain twin written from the definitions: naive softmax, a Gauss rule
- * of its own, a table over the full grid. Derivatives against differences; scores of any size. */
+ * of its own, a table over the full grid. Derivatives against differences; velocities of a grid against the
+ * gradient of the potential; scores of any size. */
 #include "support.h"
 
 #include <criterion/criterion.h>
@@ -355,6 +356,237 @@ static void check_potential(gsl_rng *random, const trial *t) {
 
 Test(point, derivatives_equal_differences) {
     for_all_shapes(45, check_potential);
+}
+
+/* ---- point values -------------------------------------------------------------------------------------- */
+
+/* A table of point values on a grid of the box of a trial, and the coefficients of random residuals. */
+typedef struct sampled {
+    hf_grid *grid;
+    hf_table *table;
+    size_t cells, terms; /* terms: of the coefficients of all rows */
+    double *projection, *coefficients, *slopes;
+} sampled;
+
+static sampled sample(gsl_rng *random, const trial *t, const size_t *axis_cells) {
+    const hf_model *model = hf_problem_model(t->problem);
+    size_t dim = t->alphas + t->values, count = hf_events_count(hf_problem_events(t->problem));
+    hf_axis axes[HF_DIM_MAX];
+    double residual[8 * CLASSES];
+    sampled s;
+    for (size_t d = 0; d < dim; d++) {
+        axes[d] = *hf_grid_axis(hf_problem_grid(t->problem), d);
+        axes[d].cells = axis_cells[d];
+    }
+    cr_assert_eq(hf_grid_create(NULL, dim, axes, &s.grid), HF_OK);
+    cr_assert_eq(hf_table_create(NULL, model, s.grid, HF_POINT_VALUES, &s.table), HF_OK);
+    s.cells = hf_grid_cells(s.grid);
+    s.terms = hf_table_rows(s.table) * (1 + t->values);
+    s.projection = make_array(hf_model_projection_size(model));
+    s.coefficients = make_array(s.terms);
+    s.slopes = make_array((t->alphas + 1) * s.terms);
+    fill_uniform(random, -1, 1, count * CLASSES, residual);
+    hf_model_project_residual(model, residual, s.projection);
+    hf_table_coefficients(s.table, residual, s.coefficients);
+    hf_table_slopes(s.table, s.coefficients, s.slopes);
+    return s;
+}
+
+static void sampled_destroy(sampled *s) {
+    hf_table_destroy(&s->table);
+    hf_grid_destroy(&s->grid);
+    hf_array_destroy(&s->projection);
+    hf_array_destroy(&s->coefficients);
+    hf_array_destroy(&s->slopes);
+}
+
+static const size_t few_cells[] = {9, 10, 11, 9}; /* as few as differences can do with */
+
+/* The potential of a grid is that of the model at its centres. */
+static void check_sampled_potential(gsl_rng *random, const trial *t) {
+    sampled s = sample(random, t, few_cells);
+    const hf_model *model = hf_problem_model(t->problem);
+    double *psi = make_array(s.cells), *exact = make_array(s.cells), theta[HF_DIM_MAX];
+    hf_table_potential(s.table, s.coefficients, 0, s.cells, psi);
+    for (size_t i = 0; i < s.cells; i++) {
+        hf_grid_centers(s.grid, i, theta);
+        exact[i] = hf_model_potential(model, s.projection, theta, NULL, NULL);
+    }
+    cr_expect_leq(largest_difference(s.cells, psi, exact), 1e-14 * largest(s.cells, exact) + 1e-14);
+    hf_array_destroy(&psi);
+    hf_array_destroy(&exact);
+    sampled_destroy(&s);
+}
+
+Test(point_values, potential_is_that_of_the_model) {
+    for_all_shapes(48, check_sampled_potential);
+}
+
+/* Logits, the ridge and the second moment of a density are those of atoms at the centres. */
+static void check_atoms(gsl_rng *random, const trial *t) {
+    sampled s = sample(random, t, few_cells);
+    const hf_model *model = hf_problem_model(t->problem);
+    const hf_events *events = hf_problem_events(t->problem);
+    size_t dim = t->alphas + t->values, count = hf_events_count(events);
+    double *rho = make_array(s.cells), *mass = make_array(s.cells), *theta = make_array(dim * s.cells);
+    double *moments = make_array(s.terms), z[8 * CLASSES], exact[8 * CLASSES], half = 0, second = 0;
+    fill_uniform(random, -0.2, 1, s.cells, rho); /* point values may be negative */
+    for (size_t i = 0; i < s.cells; i++) {
+        rho[i] /= (double)s.cells * hf_grid_volume(s.grid);
+        mass[i] = rho[i] * hf_grid_volume(s.grid);
+        hf_grid_centers(s.grid, i, theta + i * dim);
+        for (size_t d = 0; d < dim; d++)
+            half += hf_grid_axis(s.grid, d)->periodic ? 0 : mass[i] * pow(theta[i * dim + d], 2) / 2;
+        for (size_t e = 0; e < count; e++) {
+            double h[CLASSES];
+            hf_model_head_logits(model, e, theta + i * dim, h);
+            for (size_t k = 0; k < CLASSES; k++)
+                second += hf_events_weight(events, e) * mass[i] * h[k] * h[k];
+        }
+    }
+    hf_table_moments(s.table, rho, moments);
+    hf_table_logits(s.table, moments, z);
+    hf_model_atoms_logits(model, s.cells, theta, mass, exact);
+    cr_expect_leq(largest_difference(count * CLASSES, z, exact), 1e-13);
+    cr_expect_float_eq(hf_table_half_square(s.table, rho), half, 1e-13);
+    cr_expect_float_eq(hf_table_second_moment(s.table, rho) / second, 1, 1e-12);
+    hf_array_destroy(&rho);
+    hf_array_destroy(&mass);
+    hf_array_destroy(&theta);
+    hf_array_destroy(&moments);
+    sampled_destroy(&s);
+}
+
+Test(point_values, logits_and_moments_are_those_of_atoms) {
+    for_all_shapes(49, check_atoms);
+}
+
+/* Largest error of the velocity along an axis against the gradient of the model, over all cells, or those at
+ * least four from both ends of the axis. */
+static double velocity_error(const trial *t, const sampled *s, size_t d, bool inside) {
+    const hf_model *model = hf_problem_model(t->problem);
+    size_t n = hf_grid_axis(s->grid, d)->cells;
+    double *error = make_array(s->cells), theta[HF_DIM_MAX], gradient[HF_DIM_MAX];
+    hf_table_velocity(s->table, s->coefficients, s->slopes, d, 0, s->cells, error);
+    for (size_t i = 0; i < s->cells; i++) {
+        size_t index = i / hf_grid_stride(s->grid, d) % n;
+        hf_grid_centers(s->grid, i, theta);
+        hf_model_potential(model, s->projection, theta, gradient, NULL);
+        error[i] = inside && (index < 4 || index + 4 >= n) ? 0 : error[i] + gradient[d];
+    }
+    double worst = largest(s->cells, error);
+    hf_array_destroy(&error);
+    return worst;
+}
+
+/* Affine in v, so exact along the value axes. */
+static void check_value_velocity(gsl_rng *random, const trial *t) {
+    sampled s = sample(random, t, few_cells);
+    for (size_t d = t->alphas; d < t->alphas + t->values; d++)
+        cr_expect_leq(velocity_error(t, &s, d, false), 1e-13, "%s %zu %zu", t->form, t->alphas, t->values);
+    sampled_destroy(&s);
+}
+
+Test(point_values, velocity_along_values_is_exact) {
+    for_all_shapes(67, check_value_velocity);
+}
+
+/* On polynomials of degree 8 in the number of the row along an axis, times anything across it, the slopes are
+ * exact: at every wall, and where no stencil passes the seam of an angle. */
+static void check_slopes(gsl_rng *random, const trial *t) {
+    sampled s = sample(random, t, few_cells);
+    size_t rows = hf_table_rows(s.table), terms = 1 + t->values, stride = rows;
+    for (size_t d = 0; d < t->alphas; d++) {
+        const hf_axis *axis = hf_grid_axis(s.grid, d);
+        double h = hf_grid_spacing(s.grid, d), middle = (double)(axis->cells - 1) / 2;
+        double *exact = make_array(s.terms), *slopes = s.slopes + d * s.terms;
+        stride /= axis->cells;
+        for (size_t row = 0; row < rows; row++)
+            for (size_t j = 0; j < terms; j++) {
+                double x = ((double)(row / stride % axis->cells) - middle) / middle,
+                       *g = &exact[row * terms + j];
+                double across = cos((double)(row % stride + 10 * (row / stride / axis->cells) + j));
+                s.coefficients[row * terms + j] = across * (pow(x, 8) - pow(x, 7) + pow(x, 5) + x * x - 3);
+                *g = across * (8 * pow(x, 7) - 7 * pow(x, 6) + 5 * pow(x, 4) + 2 * x) / (h * middle);
+            }
+        hf_table_slopes(s.table, s.coefficients, s.slopes);
+        for (size_t row = 0; row < rows; row++)
+            for (size_t j = 0; j < terms; j++) {
+                size_t i = row * terms + j, index = row / stride % axis->cells;
+                bool seam = axis->periodic && (index < 4 || index + 4 >= axis->cells);
+                cr_expect(seam || fabs(slopes[i] - exact[i]) <= 1e-11, "%s %zu %zu axis %zu row %zu: %g, %g",
+                          t->form, t->alphas, t->values, d, row, slopes[i], exact[i]);
+            }
+        hf_array_destroy(&exact);
+    }
+    sampled_destroy(&s);
+}
+
+Test(point_values, slopes_are_exact_on_polynomials) {
+    for_all_shapes(70, check_slopes);
+}
+
+/* Errors of the velocities along all attention axes with so many cells, the other axes few: the largest of
+ * any heads, everywhere and away from the ends of the axis. */
+static void attention_errors(size_t n, double error[2]) {
+    gsl_rng *random = make_random(68); /* the same heads and residuals for any n */
+    error[0] = error[1] = 0;
+    for (size_t i = 0; i < head_shape_count; i++) {
+        trial t = {.form = head_shapes[i].form,
+                   .alphas = head_shapes[i].alphas,
+                   .values = head_shapes[i].values,
+                   .ridge = 0.7};
+        trial_create(&t, random);
+        for (size_t d = 0; d < t.alphas; d++) {
+            size_t cells[HF_DIM_MAX] = {3, 3, 3, 3};
+            for (size_t b = 0; b < t.alphas; b++)
+                cells[b] = b == d ? n : HF_SLOPES_MIN;
+            sampled s = sample(random, &t, cells);
+            for (int inside = 0; inside < 2; inside++)
+                error[inside] = largest(2, (double[]){error[inside], velocity_error(&t, &s, d, inside)});
+            sampled_destroy(&s);
+        }
+        trial_destroy(&t);
+    }
+    gsl_rng_free(random);
+}
+
+Test(point_values, velocity_along_attention_has_order_eight) {
+    double coarse[2], fine[2];
+    attention_errors(96, coarse);
+    attention_errors(192, fine);
+    for (int inside = 0; inside < 2; inside++) {
+        double order = log2(coarse[inside] / fine[inside]);
+        cr_expect_float_eq(order, 8, 0.5, "order %.3f, errors %.3g and %.3g", order, coarse[inside],
+                           fine[inside]);
+    }
+}
+
+/* A sweep asks for the velocity in pieces, and for the largest of them. */
+static void check_velocity_ranges(gsl_rng *random, const trial *t) {
+    sampled s = sample(random, t, few_cells);
+    double *whole = make_array(s.cells), *part = make_array(s.cells);
+    fill_uniform(random, -2.385, 2.385, s.terms, s.coefficients);
+    fill_uniform(random, -2.385, 2.385, t->alphas * s.terms, s.slopes);
+    for (size_t d = 0; d < t->alphas + t->values; d++) {
+        hf_table_velocity(s.table, s.coefficients, s.slopes, d, 0, s.cells, whole);
+        double speed = largest(s.cells, whole);
+        cr_expect_float_eq(hf_table_speed(s.table, s.coefficients, s.slopes, d), speed, 1e-14 * speed,
+                           "%s %zu %zu axis %zu", t->form, t->alphas, t->values, d);
+        for (int k = 0; k < 50; k++) {
+            size_t first = gsl_rng_uniform_int(random, s.cells);
+            size_t count = gsl_rng_uniform_int(random, s.cells - first + 1);
+            hf_table_velocity(s.table, s.coefficients, s.slopes, d, first, count, part);
+            cr_expect_arr_eq(part, whole + first, count * sizeof *part, "%s %zu %zu", t->form, first, count);
+        }
+    }
+    hf_array_destroy(&whole);
+    hf_array_destroy(&part);
+    sampled_destroy(&s);
+}
+
+Test(point_values, velocity_of_any_range_is_that_of_the_whole) {
+    for_all_shapes(69, check_velocity_ranges);
 }
 
 /* ---- scores of any size -------------------------------------------------------------------------------- */

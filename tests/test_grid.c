@@ -1,4 +1,4 @@
-/* Grids: numbering, geometry, marginals, and every box that is refused. */
+/* Grids: numbering, geometry, marginals, moments, where a point mass goes, and every box that is refused. */
 #include "support.h"
 
 #include <criterion/criterion.h>
@@ -143,6 +143,183 @@ Test(grid, moments_of_a_uniform_density_are_exact) {
     cr_expect_float_eq(variance, 25.0 / 12, 1e-15 * 4);
     hf_grid_destroy(&grid);
 }
+
+/* Point values are masses at the centres, with nothing added for the inside of a cell. */
+Test(grid, moments_of_point_values_are_those_of_the_centres) {
+    gsl_rng *random = make_random(22);
+    for (size_t dim = 1; dim <= HF_DIM_MAX; dim++) {
+        hf_grid *grid = make_grid(dim);
+        size_t cells = hf_grid_cells(grid);
+        double *rho = make_array(cells), *theta = make_array(cells * dim), *mass = make_array(cells);
+        double mean[4], covariance[16], point_mean[4], point_covariance[16];
+        fill_uniform(random, -0.5, 2.385, cells, rho); /* such a density has no sign */
+        for (size_t i = 0; i < cells; i++) {
+            hf_grid_centers(grid, i, theta + i * dim);
+            mass[i] = rho[i] * hf_grid_volume(grid);
+        }
+        double total = hf_grid_moments(grid, HF_POINT_VALUES, rho, mean, covariance);
+        double expected = hf_points_moments(grid, cells, theta, mass, point_mean, point_covariance);
+        cr_expect_float_eq(total, expected, 1e-13 * expected);
+        cr_expect_leq(largest_difference(dim, mean, point_mean), 1e-13);
+        cr_expect_leq(largest_difference(dim * dim, covariance, point_covariance), 1e-13);
+        hf_array_destroy(&rho);
+        hf_array_destroy(&theta);
+        hf_array_destroy(&mass);
+        hf_grid_destroy(&grid);
+    }
+    gsl_rng_free(random);
+}
+
+/* The variance of the uniform density on a cell, and none of a point. */
+Test(grid, a_cell_has_the_variance_of_its_interval) {
+    hf_grid *grid = make_grid(HF_DIM_MAX);
+    for (size_t d = 0; d < HF_DIM_MAX; d++) {
+        double width = (axes[d].upper - axes[d].lower) / (double)axes[d].cells;
+        double variance = 2 * pow(width / 2, 3) / 3 / width; /* int x^2 dx over the cell, by its width */
+        cr_expect_float_eq(hf_grid_cell_variance(grid, d, HF_CELL_MEANS), variance, 1e-15 * variance);
+        cr_expect_eq(hf_grid_cell_variance(grid, d, HF_POINT_VALUES), 0);
+    }
+    hf_grid_destroy(&grid);
+}
+
+/* ---- Lagrange weights ---------------------------------------------------------------------------------- */
+
+/* p-th power of x in a variable of order 1 on the nodes 0 .. n - 1, and its derivative. */
+static double scaled_power(size_t n, double x, int p) {
+    return pow((x - 0.385) / (double)n, p);
+}
+
+static double scaled_slope(size_t n, double x, int p) {
+    return p == 0 ? 0 : p * pow((x - 0.385) / (double)n, p - 1) / (double)n;
+}
+
+/* n nodes are exact to degree n - 1, half a cell beyond the ends, too; and no further: the error of degree n
+ * is the product of the distances to the nodes. */
+Test(lagrange, values_are_exact_on_polynomials) {
+    for (size_t n = 1; n <= 10; n++)
+        for (double t = -0.5; t < (double)n - 0.4; t += 0.125) {
+            double weight[10], nodes = 1, size = 0;
+            hf_lagrange_values(n, t, weight);
+            for (size_t k = 0; k < n; k++) {
+                nodes *= (t - (double)k) / (double)n;
+                size += fabs(weight[k]);
+            }
+            for (int p = 0; p <= (int)n; p++) {
+                double sum = p == (int)n ? nodes : 0;
+                for (size_t k = 0; k < n; k++)
+                    sum += weight[k] * scaled_power(n, (double)k, p);
+                cr_expect_float_eq(sum, scaled_power(n, t, p), 1e-14 * size, "%zu nodes, x^%d at %g", n, p,
+                                   t);
+            }
+        }
+}
+
+Test(lagrange, slopes_are_exact_on_polynomials) {
+    for (size_t n = 2; n <= 10; n++)
+        for (size_t j = 0; j < n; j++) {
+            double weight[10], size = 0;
+            hf_lagrange_slopes(n, j, weight);
+            for (size_t k = 0; k < n; k++)
+                size += fabs(weight[k]);
+            for (int p = 0; p < (int)n; p++) {
+                double sum = 0;
+                for (size_t k = 0; k < n; k++)
+                    sum += weight[k] * scaled_power(n, (double)k, p);
+                cr_expect_float_eq(sum, scaled_slope(n, (double)j, p), 1e-14 * size,
+                                   "%zu nodes, x^%d at node %zu", n, p, j);
+            }
+        }
+}
+
+/* ---- where a point mass goes --------------------------------------------------------------------------- */
+
+/* The first axes have as many cells as a stencil. */
+static const hf_axis spread_axes[HF_DIM_MAX] = {{"a", -2, 3, HF_SPREAD, false},
+                                                {"phi", -M_PI, M_PI, HF_SPREAD, true},
+                                                {"v", 2.385, 2.885, 13, false},
+                                                {"psi", -M_PI, M_PI, 21, true}};
+
+/* The stencil has four centres on each side of x, or at a wall the first or last ones of the axis; on the
+ * circle it is unwrapped here. Then sum_s weight_s (center_s - x)^p is 1 for p = 0 and 0 for p = 1 .. 7. */
+static void check_spread(const hf_grid *grid, size_t d, double x) {
+    const hf_axis *axis = hf_grid_axis(grid, d);
+    double weight[HF_SPREAD], h = hf_grid_spacing(grid, d);
+    size_t first = hf_grid_spread(grid, d, x, weight);
+    cr_assert_lt(first, axis->cells);
+    double before = (x - hf_grid_center(grid, d, first)) / h; /* in cells, from the first centre to x */
+    if (axis->periodic)
+        before -= (double)axis->cells * round((before - 3.5) / (double)axis->cells);
+    else
+        cr_expect_leq(first + HF_SPREAD, axis->cells);
+    cr_expect(before > 3 - 1e-12 || (!axis->periodic && first == 0), "%s at %g", axis->name, x);
+    cr_expect(before < 4 + 1e-12 || (!axis->periodic && first + HF_SPREAD == axis->cells), "%s at %g",
+              axis->name, x);
+    for (int p = 0; p < HF_SPREAD; p++) {
+        double moment = 0, size = 0;
+        for (size_t s = 0; s < HF_SPREAD; s++) {
+            moment += weight[s] * pow((double)s - before, p);
+            size += fabs(weight[s]) * pow(fmax(1, fabs((double)s - before)), p);
+        }
+        cr_expect_float_eq(moment, p == 0, 1e-12 * size, "%s: degree %d at %g: %g", axis->name, p, x, moment);
+    }
+}
+
+Test(spread, keeps_the_moments_of_a_point) {
+    gsl_rng *random = make_random(23);
+    hf_grid *grid;
+    cr_assert_eq(hf_grid_create(NULL, HF_DIM_MAX, spread_axes, &grid), HF_OK);
+    for (size_t d = 0; d < HF_DIM_MAX; d++) {
+        const hf_axis *axis = &spread_axes[d];
+        double h = hf_grid_spacing(grid, d);
+        for (size_t i = 0; i < axis->cells; i++) {
+            check_spread(grid, d, hf_grid_center(grid, d, i));
+            check_spread(grid, d, axis->lower + (double)i * h);
+        }
+        check_spread(grid, d, axis->upper);
+        for (int k = 0; k < 100; k++)
+            check_spread(grid, d, uniform(random, axis->lower, axis->upper));
+    }
+    hf_grid_destroy(&grid);
+    gsl_rng_free(random);
+}
+
+/* A point at a centre stays there. */
+Test(spread, leaves_a_point_at_a_centre) {
+    hf_grid *grid;
+    cr_assert_eq(hf_grid_create(NULL, HF_DIM_MAX, spread_axes, &grid), HF_OK);
+    for (size_t d = 0; d < HF_DIM_MAX; d++)
+        for (size_t i = 0; i < spread_axes[d].cells; i++) {
+            double weight[HF_SPREAD];
+            size_t first = hf_grid_spread(grid, d, hf_grid_center(grid, d, i), weight);
+            for (size_t s = 0; s < HF_SPREAD; s++)
+                cr_expect_float_eq(weight[s], (first + s) % spread_axes[d].cells == i, 1e-12);
+        }
+    hf_grid_destroy(&grid);
+}
+
+/* Largest error of the integral of a smooth periodic function, for points all around the circle. */
+static double circle_error(size_t n) {
+    const hf_axis circle = {"phi", -M_PI, M_PI, n, true};
+    hf_grid *grid;
+    double error = 0;
+    cr_assert_eq(hf_grid_create(NULL, 1, &circle, &grid), HF_OK);
+    for (int k = -200; k <= 200; k++) {
+        double x = M_PI * k / 200, weight[HF_SPREAD], sum = 0;
+        size_t first = hf_grid_spread(grid, 0, x, weight);
+        for (size_t s = 0; s < HF_SPREAD; s++)
+            sum += weight[s] * exp(sin(hf_grid_center(grid, 0, (first + s) % n) + 0.3));
+        error = fmax(error, fabs(sum - exp(sin(x + 0.3))));
+    }
+    hf_grid_destroy(&grid);
+    return error;
+}
+
+Test(spread, keeps_integrals_on_a_circle_to_order_eight) {
+    double coarse = circle_error(64), fine = circle_error(128), order = log2(coarse / fine);
+    cr_expect_float_eq(order, HF_SPREAD, 0.1, "order %.3f, errors %.3g and %.3g", order, coarse, fine);
+}
+
+/* ---- what is refused ----------------------------------------------------------------------------------- */
 
 static void expect_refused(size_t dim, const hf_axis *wrong, const char *text) {
     hf_error error = {0};

@@ -1,5 +1,5 @@
-/* Initial densities and problems: profiles against closed forms and each other, exact cell means, and every
- * input that is refused. */
+/* Initial densities and problems: profiles against closed forms and each other, exact cell means, point
+ * values with the integrals of the profiles, and every input that is refused. */
 #include "support.h"
 
 #include <criterion/criterion.h>
@@ -162,6 +162,28 @@ Test(profile, says_how_far_it_reaches_outside) {
     cr_expect_float_eq(hf_profile_outside(&(hf_profile){HF_PROFILE_UNIFORM, -3.25, 2}, &wall_axis), 0.25,
                        1e-15);
     cr_expect_eq(hf_profile_outside(&(hf_profile){HF_PROFILE_NORMAL, 2, 0.5}, &wall_axis), 0);
+    cr_expect_eq(hf_profile_outside(&(hf_profile){HF_PROFILE_DIRAC, -3, 0}, &wall_axis), 0);
+    cr_expect_eq(hf_profile_outside(&(hf_profile){HF_PROFILE_DIRAC, 2.385, 0}, &wall_axis), 0);
+    cr_expect_float_eq(hf_profile_outside(&(hf_profile){HF_PROFILE_DIRAC, 3, 0}, &wall_axis), 0.615, 1e-15);
+    cr_expect_float_eq(hf_profile_outside(&(hf_profile){HF_PROFILE_DIRAC, -4.5, 0}, &wall_axis), 1.5, 1e-15);
+}
+
+/* All quantiles of a point are the point, and one node has all of its mass. */
+Test(profile, a_dirac_is_a_point) {
+    for (double a = -3; a <= 2.385; a += 0.385) {
+        const hf_profile dirac = {HF_PROFILE_DIRAC, a, NAN};
+        for (double q = 0; q <= 1; q += 0.25)
+            cr_expect_eq(hf_profile_quantile(&dirac, &wall_axis, q), a);
+        for (size_t n = 1; n <= 4; n++) {
+            double node[4], mass[4], total = 0;
+            cr_assert_eq(hf_profile_quadrature(NULL, &dirac, &wall_axis, n, node, mass), HF_OK);
+            for (size_t k = 0; k < n; k++) {
+                cr_expect_eq(node[k], a);
+                total += mass[k];
+            }
+            cr_expect_eq(total, 1);
+        }
+    }
 }
 
 /* ---- the initial density ------------------------------------------------------------------------------- */
@@ -175,15 +197,7 @@ Test(initial, has_exact_cell_means) {
     toy t = toy_find("angle");
     t.input.axes[0].cells = 16;
     t.input.axes[1] = (hf_axis){"v", -3, 2.385, 24, false};
-    hf_problem *first = toy_create(&t); /* for its events: problems do not share them */
-    hf_problem_destroy(&first);
-    const hf_generator *generator = hf_generator_find("twoway");
-    hf_problem *problem;
-    cr_assert_eq(hf_events_create(NULL, 3, 2, &t.input.events), HF_OK);
-    cr_assert_eq(generator->add(NULL, &(hf_generator_options){0}, t.input.events), HF_OK);
-    t.input.components = components;
-    t.input.component_count = 3;
-    cr_assert_eq(hf_problem_create(NULL, &t.input, &problem), HF_OK);
+    hf_problem *problem = toy_create_mixture(&t, 3, components);
     const hf_grid *grid = hf_problem_grid(problem);
     double *rho = make_array(hf_grid_cells(grid)), mass = 0;
     cr_assert_eq(hf_problem_initial(NULL, problem, rho), HF_OK);
@@ -205,6 +219,202 @@ Test(initial, has_exact_cell_means) {
     cr_expect_float_eq(mass, 1, 1e-13);
     hf_array_destroy(&rho);
     hf_problem_destroy(&problem);
+}
+
+/* ... and they are, however small, the products of the masses of the cells along the axes. */
+Test(initial, is_the_product_of_profile_masses) {
+    const hf_component components[] = {
+        {1.5, {{HF_PROFILE_UNIFORM, -2, 0.3}, {HF_PROFILE_BUMP, -0.4, 1.5}, {HF_PROFILE_NORMAL, 1, 0.7}}},
+        {0.5, {{HF_PROFILE_DIRAC, -0.4, 0}, {HF_PROFILE_NORMAL, 0.3, 0.7}, {HF_PROFILE_BUMP, 1, 1.5}}}};
+    toy t = toy_find("qkv");
+    hf_problem *problem = toy_create_mixture(&t, 2, components);
+    const hf_grid *grid = hf_problem_grid(problem);
+    double *rho = make_array(hf_grid_cells(grid));
+    cr_expect_eq(hf_problem_sampling(problem), HF_CELL_MEANS);
+    cr_assert_eq(hf_problem_initial(NULL, problem, rho), HF_OK);
+    for (size_t i = 0; i < hf_grid_cells(grid); i++) {
+        double expected = 0;
+        for (size_t c = 0; c < 2; c++) {
+            double part = components[c].weight / 2;
+            for (size_t d = 0; d < 3; d++) {
+                const hf_axis *axis = hf_grid_axis(grid, d);
+                double h = hf_grid_spacing(grid, d);
+                double lower = axis->lower + (double)(i / hf_grid_stride(grid, d) % axis->cells) * h;
+                part *= hf_profile_mass(&components[c].profile[d], axis, lower, lower + h) / h;
+            }
+            expected += part;
+        }
+        cr_expect_float_eq(rho[i], expected, 1e-12 * expected, "cell %zu", i);
+    }
+    hf_array_destroy(&rho);
+    hf_problem_destroy(&problem);
+}
+
+/* The initial density of one profile on an axis, as a problem on one value coordinate, or on an angle. */
+static double *make_line_density(const char *flux, const hf_profile *profile, const hf_axis *axis) {
+    toy t = toy_find(axis->periodic ? "angle" : "translate");
+    t.input.dim = 1;
+    t.input.heads.value_coordinates = axis->periodic ? 0 : 1;
+    t.input.axes[0] = *axis;
+    t.input.flux = hf_flux_find(flux);
+    t.component.profile[0] = *profile;
+    hf_problem *problem = toy_create(&t);
+    double *rho = make_array(axis->cells);
+    cr_expect_eq(hf_problem_sampling(problem), t.input.flux->dual ? HF_POINT_VALUES : HF_CELL_MEANS);
+    cr_assert_eq(hf_problem_initial(NULL, problem, rho), HF_OK);
+    hf_problem_destroy(&problem);
+    return rho;
+}
+
+static double line_center(const hf_axis *axis, size_t i) {
+    return axis->lower + ((double)i + 0.5) * (axis->upper - axis->lower) / (double)axis->cells;
+}
+
+/* int f dmu_0 by the rule of the profile itself, with nodes enough for its last digits. */
+static double profile_integral(const sample_profile *s, double (*f)(double x, int p), int p) {
+    enum { NODES = 200 };
+    double node[NODES], mass[NODES], sum = 0;
+    cr_assert_eq(hf_profile_quadrature(NULL, &s->profile, s->axis, NODES, node, mass), HF_OK);
+    for (size_t k = 0; k < NODES; k++)
+        sum += mass[k] * f(node[k], p);
+    return sum;
+}
+
+static double line_integral(const char *flux, const sample_profile *s, size_t cells,
+                            double (*f)(double x, int p), int p) {
+    hf_axis axis = *s->axis;
+    axis.cells = cells;
+    double *rho = make_line_density(flux, &s->profile, &axis), sum = 0;
+    for (size_t i = 0; i < cells; i++)
+        sum += rho[i] * (axis.upper - axis.lower) / (double)cells * f(line_center(&axis, i), p);
+    hf_array_destroy(&rho);
+    return sum;
+}
+
+static double power(double x, int p) {
+    return pow(x / 3, p);
+}
+
+static double exponential(double x, int p) {
+    (void)p;
+    return exp(x);
+}
+
+static double wave(double x, int p) {
+    (void)p;
+    return exp(sin(x + 0.3));
+}
+
+static const char *const dual_fluxes[] = {"duality5", "duality7"};
+/* All ends, then a place inside. */
+static const sample_profile points[] = {{{HF_PROFILE_DIRAC, -3, 0}, &wall_axis},
+                                        {{HF_PROFILE_DIRAC, 2.385, 0}, &wall_axis},
+                                        {{HF_PROFILE_DIRAC, -M_PI, 0}, &circle},
+                                        {{HF_PROFILE_DIRAC, M_PI, 0}, &circle},
+                                        {{HF_PROFILE_DIRAC, 0.385, 0}, &wall_axis}};
+enum { ENDS = 4, POINTS = 5 };
+
+/* Point values of a density on a line have its moments to degree 7, those of a Dirac, too, to its walls. */
+Test(initial, of_a_dual_flux_has_the_moments_of_its_profile) {
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < PROFILES + POINTS; i++) {
+            const sample_profile *s = i < PROFILES ? &profiles[i] : &points[i - PROFILES];
+            for (int p = 0; p < 8 && !s->axis->periodic; p++) {
+                double exact = profile_integral(s, power, p);
+                double sum = line_integral(dual_fluxes[k], s, 40, power, p);
+                cr_expect_float_eq(sum, exact, 1e-13, "profile %zu, degree %d: %g", i, p, sum - exact);
+            }
+        }
+}
+
+/* Of other smooth functions, and on a circle of periodic ones, they have the integrals to order 8: of points
+ * at the ends, too, whose place in their cell is the same on all grids. */
+Test(initial, of_a_dual_flux_has_integrals_to_order_eight) {
+    for (size_t i = 0; i < PROFILES + ENDS; i++) {
+        const sample_profile *s = i < PROFILES ? &profiles[i] : &points[i - PROFILES];
+        double (*f)(double x, int p) = s->axis->periodic ? wave : exponential;
+        double exact = profile_integral(s, f, 0);
+        double coarse = fabs(line_integral("duality7", s, 48, f, 0) - exact);
+        double fine = fabs(line_integral("duality7", s, 96, f, 0) - exact);
+        double mass = line_integral("duality7", s, 48, power, 0);
+        cr_expect_float_eq(mass, 1, 1e-13, "profile %zu: mass - 1 = %g", i, mass - 1);
+        cr_expect(fine < 1e-14 * exact || log2(coarse / fine) > 7.6, "profile %zu: errors %.3g and %.3g", i,
+                  coarse, fine);
+    }
+}
+
+/* Products and mixtures: all mixed moments to degree 7 on each axis. */
+Test(initial, of_a_dual_flux_has_the_mixed_moments_of_a_mixture) {
+    const hf_component components[] = {
+        {1.5, {{HF_PROFILE_DIRAC, -3, 0}, {HF_PROFILE_BUMP, -0.4, 1.5}}},
+        {0.5, {{HF_PROFILE_BUMP, 1.2, 0.8}, {HF_PROFILE_NORMAL, 0.3, 0.7}}},
+        {0.25, {{HF_PROFILE_UNIFORM, -1.3, 0.9}, {HF_PROFILE_DIRAC, 2.385, 0}}}};
+    toy t = toy_find("retrieval");
+    t.input.axes[0] = (hf_axis){"a", -3, 2.385, 24, false};
+    t.input.axes[1] = (hf_axis){"v", -3, 2.385, 30, false};
+    t.input.flux = hf_flux_find("duality5");
+    hf_problem *problem = toy_create_mixture(&t, 3, components);
+    const hf_grid *grid = hf_problem_grid(problem);
+    double *rho = make_array(hf_grid_cells(grid));
+    cr_assert_eq(hf_problem_initial(NULL, problem, rho), HF_OK);
+    for (int p = 0; p < 8; p++)
+        for (int q = 0; q < 8; q++) {
+            double sum = 0, exact = 0;
+            for (size_t i = 0; i < hf_grid_cells(grid); i++) {
+                double at[2];
+                hf_grid_centers(grid, i, at);
+                sum += hf_grid_volume(grid) * rho[i] * power(at[0], p) * power(at[1], q);
+            }
+            for (size_t c = 0; c < 3; c++)
+                exact +=
+                    components[c].weight / 2.25 *
+                    profile_integral(&(sample_profile){components[c].profile[0], &t.input.axes[0]}, power,
+                                     p) *
+                    profile_integral(&(sample_profile){components[c].profile[1], &t.input.axes[1]}, power, q);
+            cr_expect_float_eq(sum, exact, 1e-13, "degrees %d and %d: %g", p, q, sum - exact);
+        }
+    hf_array_destroy(&rho);
+    hf_problem_destroy(&problem);
+}
+
+/* Number of cells of a Dirac at `place`; -1 if its mass is not 1, or is in a cell that does not have it. */
+static int dirac_cells(const hf_axis *axis, double place) {
+    double h = (axis->upper - axis->lower) / (double)axis->cells, mass = 0;
+    double *rho = make_line_density("muscl", &(hf_profile){HF_PROFILE_DIRAC, place, 0}, axis);
+    int count = 0;
+    bool near = true;
+    for (size_t i = 0; i < axis->cells; i++) {
+        mass += rho[i] * h;
+        count += rho[i] != 0;
+        near = near && (rho[i] == 0 || fabs(line_center(axis, i) - place) < 0.5 * h + 1e-11);
+    }
+    hf_array_destroy(&rho);
+    return near && fabs(mass - 1) < 1e-14 ? count : -1;
+}
+
+/* All of its mass is in one cell that has it: anywhere, at an edge however it is computed, at the ends of the
+ * box, and the rounding of a case file beyond them. */
+Test(initial, of_a_dirac_is_one_cell) {
+    gsl_rng *random = make_random(81);
+    for (size_t cells = 9; cells < 40; cells += 5)
+        for (int periodic = 0; periodic < 2; periodic++) {
+            hf_axis axis = periodic ? circle : wall_axis;
+            axis.cells = cells;
+            double h = (axis.upper - axis.lower) / (double)cells;
+            int wrong = 0;
+            for (size_t i = 0; i < cells; i++) {
+                double edge = axis.lower + (double)i * h;
+                wrong += dirac_cells(&axis, edge) != 1;
+                wrong += dirac_cells(&axis, edge + h) != 1;
+                wrong += dirac_cells(&axis, uniform(random, edge, edge + h)) != 1;
+            }
+            cr_expect_eq(wrong, 0, "%d of %zu places on %zu cells", wrong, 3 * cells, cells);
+            cr_expect_eq(dirac_cells(&axis, axis.lower), 1);
+            cr_expect_eq(dirac_cells(&axis, axis.upper), 1);
+            cr_expect_eq(dirac_cells(&axis, axis.lower - 1e-14), 1);
+            cr_expect_eq(dirac_cells(&axis, axis.upper + 1e-14), 1);
+        }
+    gsl_rng_free(random);
 }
 
 /* ---- problems ------------------------------------------------------------------------------------------ */
@@ -318,6 +528,9 @@ MISTAKE(stop_negative, t->input.stop = -1e-6)
 MISTAKE(stop_nan, t->input.stop = NAN)
 MISTAKE(no_weight, t->component.weight = 0)
 MISTAKE(weight_infinite, t->component.weight = INFINITY)
+MISTAKE(eight_cells_of_duality, t->input.axes[1].cells = 8; t->input.flux = hf_flux_find("duality5"))
+MISTAKE(dirac_outside, t->component.profile[1] = ((hf_profile){HF_PROFILE_DIRAC, 7.5, 0}))
+MISTAKE(dirac_at_nan, t->component.profile[1] = ((hf_profile){HF_PROFILE_DIRAC, NAN, 0}))
 MISTAKE(bump_of_no_radius, t->component.profile[1].b = 0)
 MISTAKE(bump_at_nan, t->component.profile[1].a = NAN)
 MISTAKE(bump_outside, t->component.profile[1].a = 6)
@@ -357,6 +570,9 @@ static const mistake mistakes[] = {
     {stop_nan, "retrieval", "time.stop nan"},
     {no_weight, "retrieval", "initial: weight 0"},
     {weight_infinite, "retrieval", "initial: weight inf"},
+    {eight_cells_of_duality, "retrieval", "axis v: 8 cells; flux duality5 expects at least 9"},
+    {dirac_outside, "retrieval", "initial.v: the density reaches 0.5 beyond the box [-3, 7]"},
+    {dirac_at_nan, "retrieval", "initial.v: a parameter is not finite"},
     {bump_of_no_radius, "retrieval", "initial.v: bump radius 0"},
     {bump_at_nan, "retrieval", "initial.v: a parameter is not finite"},
     {bump_outside, "retrieval", "initial.v: the density reaches 0.5 beyond the box [-3, 7]"},

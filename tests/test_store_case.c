@@ -33,25 +33,31 @@ static const char good[] =
            /*17*/ "particles: {heads: [16, 64], step: [0.1], batch: [8, full], seeds: 3}\n";
 
 static char folder[] = "/tmp/headflow-XXXXXX";
-static char file[64];
+static char file[64], table[64];
 
 static void make_folder(void) {
     cr_assert_not_null(mkdtemp(folder));
     snprintf(file, sizeof file, "%s/case.yaml", folder);
+    snprintf(table, sizeof table, "%s/heads.csv", folder);
 }
 
 static void remove_folder(void) {
     remove(file);
+    remove(table);
     rmdir(folder);
 }
 
 TestSuite(store_case, .init = make_folder, .fini = remove_folder);
 
-static void write_bytes(const char *bytes, size_t length) {
-    FILE *stream = fopen(file, "wb");
+static void write_to(const char *path, const char *bytes, size_t length) {
+    FILE *stream = fopen(path, "wb");
     cr_assert_not_null(stream);
     cr_assert_eq(fwrite(bytes, 1, length, stream), length);
     cr_assert_eq(fclose(stream), 0);
+}
+
+static void write_bytes(const char *bytes, size_t length) {
+    write_to(file, bytes, length);
 }
 
 /* Write the good case with one snippet replaced. */
@@ -197,8 +203,40 @@ static const struct refusal {
      "cosine: {kappa: 0.5, phase: 0}",
      ":12:15: initial.a.cosine: ",
      {"no angle"}},
+    {"bump: {center: 0.5, radius: 1.5}",
+     "dirac: {at: 5.5}",
+     ":12:14: initial.a.dirac: ",
+     {"0.5 beyond the box", "within [-3, 5]"}},
+    {"bump: {center: 0.5, radius: 1.5}",
+     "dirac: {at: -3.00001}",
+     ":12:14: initial.a.dirac: ",
+     {"1e-05 beyond the box"}},
+    {"bump: {center: 0.5, radius: 1.5}", "dirac: {}", ":12:14: initial.a.dirac: ", {"`at` is missing"}},
+    {"bump: {center: 0.5, radius: 1.5}",
+     "dirac: {at: 0, sd: 1}",
+     ":12:22: initial.a.dirac.sd: ",
+     {"unknown key", "expected one of at"}},
+    {"bump: {center: 0.5, radius: 1.5}",
+     "dirac: {at: nan}",
+     ":12:19: initial.a.dirac.at: ",
+     {"`nan`", "expected a number"}},
+    {"bump: {center: 0.5, radius: 1.5}",
+     "dirac: {at: 0}, bump: {center: 0, radius: 1}",
+     ":12:6: initial.a: ",
+     {"2 densities", "exactly one of bump, normal, uniform, cosine, dirac"}},
     {"mean: 0.5", "mean: 1e4", ":13:15: initial.v.normal: ", {"no mass in the box"}},
     {"  v: {normal: {mean: 0.5, sd: 1.5}}\n", "", ":12:3: initial: ", {"`v` is missing"}},
+    {"  a: {bump", "  heads: some.csv\n  a: {bump", ":13:3: initial.a: ", {"unknown key", "one of heads"}},
+    {"  a: {bump", "  heads: {file: x}\n  a: {bump", ":12:10: initial.heads: ", {"expected text"}},
+    {"  a: {bump: {center: 0.5, radius: 1.5}}\n  v: {normal: {mean: 0.5, sd: 1.5}}\n",
+     "  heads: [some.csv]\n",
+     ":12:10: initial.heads: ",
+     {"a list of 1", "expected text"}},
+    {"  a: {bump: {center: 0.5, radius: 1.5}}\n  v: {normal: {mean: 0.5, sd: 1.5}}\n",
+     "  heads:\n",
+     ":12:9: initial.heads: ",
+     {"nothing", "expected text"}},
+    {"  a: {bump", "  haeds: some.csv\n  a: {bump", ":12:3: initial.haeds: ", {"did you mean `heads`"}},
     /* grid and method */
     {"upper: [5, 7]", "upper: [5, -3]", ":14:36: grid.upper[1]: ", {"from -3 to -3", "lower < upper"}},
     {"[16, 12]", "[16, 2]", ":14:52: grid.cells[1]: ", {"2 cells", "at least 3"}},
@@ -390,4 +428,194 @@ Test(store_case, data_files) {
     cr_expect(count == 2 && components[0].weight == 0.75 &&
               components[1].profile[0].kind == HF_PROFILE_UNIFORM);
     hf_problem_destroy(&problem);
+}
+
+/* ---- given heads -------------------------------------------------------------------------------------- */
+
+#define PRODUCT "  a: {bump: {center: 0.5, radius: 1.5}}\n  v: {normal: {mean: 0.5, sd: 1.5}}\n"
+
+/* The good case with another initial section, and with overrides. */
+static hf_problem *read_initial(const char *initial, size_t override_count, const char *const overrides[]) {
+    hf_error error = {0};
+    hf_problem *problem;
+    write_edited(PRODUCT, initial);
+    cr_assert_eq(hf_case_read(&error, file, override_count, overrides, &problem, NULL), HF_OK, "%s",
+                 error.message);
+    return problem;
+}
+
+static void expect_dirac(const hf_component *component, double weight, double a, double v) {
+    const hf_profile *profile = component->profile;
+    cr_expect_float_eq(component->weight, weight, 1e-15, "%.17g, not %.17g", component->weight, weight);
+    cr_expect(profile[0].kind == HF_PROFILE_DIRAC && profile[1].kind == HF_PROFILE_DIRAC);
+    cr_expect(profile[0].a == a && profile[1].a == v, "at %.17g %.17g, not %.17g %.17g", profile[0].a,
+              profile[1].a, a, v);
+    cr_expect(profile[0].b == 0 && profile[1].b == 0);
+}
+
+/* The initial mass in the cell (i, j) of the good case's 16 x 12 cells, and in all. */
+static double mass_of_cell(const hf_problem *problem, size_t i, size_t j, double *total) {
+    const hf_grid *grid = hf_problem_grid(problem);
+    double rho[16 * 12];
+    *total = 0;
+    cr_assert_eq(hf_grid_cells(grid), sizeof rho / sizeof *rho);
+    cr_assert_eq(hf_problem_initial(NULL, problem, rho), HF_OK);
+    for (size_t k = 0; k < sizeof rho / sizeof *rho; k++)
+        *total += rho[k] * hf_grid_volume(grid);
+    return rho[12 * i + j] * hf_grid_volume(grid);
+}
+
+Test(store_case, dirac_profiles) {
+    hf_problem *problem = read_initial("  a: {dirac: {at: 0.3}}\n  v: {dirac: {at: -3}}\n", 0, NULL);
+    size_t count;
+    double total;
+    const hf_component *components = hf_problem_components(problem, &count);
+    cr_assert_eq(count, 1);
+    expect_dirac(components, 1, 0.3, -3);
+    cr_expect_float_eq(mass_of_cell(problem, 6, 0, &total), 1, 1e-14);
+    cr_expect_float_eq(total, 1, 1e-14);
+    hf_problem_destroy(&problem);
+
+    problem = read_initial("  - {weight: 1, a: {dirac: {at: 5}}, v: {uniform: {lower: -3, upper: 7}}}\n"
+                           "  - {weight: 3, v: {dirac: {at: 1}}, a: {dirac: {at: -1}}}\n",
+                           0, NULL);
+    components = hf_problem_components(problem, &count);
+    cr_assert_eq(count, 2);
+    cr_expect(components[0].weight == 0.25 && components[0].profile[0].a == 5);
+    cr_expect(components[0].profile[1].kind == HF_PROFILE_UNIFORM);
+    expect_dirac(&components[1], 0.75, -1, 1);
+    hf_problem_destroy(&problem);
+}
+
+/* What misses the box by rounding is in the cell at the wall and not lost. */
+Test(store_case, diracs_on_the_bounds) {
+    static const char text[] = "a,v\n-3.0000000000001,7.0000000000001\n";
+    static const char *const initial[] = {
+        "  a: {dirac: {at: -3.0000000000001}}\n  v: {dirac: {at: 7.0000000000001}}\n",
+        "  heads: heads.csv\n"};
+    write_to(table, text, sizeof text - 1);
+    for (size_t k = 0; k < 2; k++) {
+        size_t count;
+        double total;
+        hf_problem *problem = read_initial(initial[k], 0, NULL);
+        expect_dirac(hf_problem_components(problem, &count), 1, -3, 7);
+        cr_expect_float_eq(mass_of_cell(problem, 0, 11, &total), 1, 1e-14);
+        cr_expect_float_eq(total, 1, 1e-14);
+        hf_problem_destroy(&problem);
+    }
+}
+
+Test(store_case, heads_files) {
+    static const char text[] = "\xef\xbb\xbfv, mass ,\"a\"\r\n"
+                               "7,1,-3\r\n"
+                               "\n"
+                               "-0.75 , 5e-1,\" 2.25\"\n"
+                               "+1e0,2.5,5";
+    char absolute[128];
+    snprintf(absolute, sizeof absolute, "  heads: %s\n", table);
+    const char *const initial[] = {"  heads: heads.csv\n", absolute};
+    write_to(table, text, sizeof text - 1);
+    for (size_t k = 0; k < 2; k++) {
+        hf_problem *problem = read_initial(initial[k], 0, NULL);
+        size_t count;
+        double total;
+        const hf_component *components = hf_problem_components(problem, &count);
+        cr_assert_eq(count, 3);
+        expect_dirac(&components[0], 0.25, -3, 7);
+        expect_dirac(&components[1], 0.125, 2.25, -0.75);
+        expect_dirac(&components[2], 0.625, 5, 1);
+        cr_expect_float_eq(mass_of_cell(problem, 10, 2, &total), 0.125, 1e-14);
+        cr_expect_float_eq(total, 1, 1e-14);
+        hf_problem_destroy(&problem);
+    }
+}
+
+/* Many heads of equal mass, to the last bit; named on the command line. */
+Test(store_case, many_heads) {
+    enum { HEADS = 1025 };
+    static const char *const overrides[] = {"initial={heads: heads.csv}"};
+    double theta[HEADS][2];
+    FILE *stream = fopen(table, "w");
+    cr_assert_not_null(stream);
+    fprintf(stream, "a,v\n");
+    for (size_t k = 0; k < HEADS; k++) {
+        theta[k][0] = -3 + 8 * (double)k / HEADS;
+        theta[k][1] = 7 - 10 * (double)(k * k % HEADS) / HEADS;
+        fprintf(stream, "%.17g,%.17g\n", theta[k][0], theta[k][1]);
+    }
+    cr_assert_eq(fclose(stream), 0);
+    hf_problem *problem = read_initial(PRODUCT, 1, overrides);
+    size_t count;
+    const hf_component *components = hf_problem_components(problem, &count);
+    cr_assert_eq(count, HEADS);
+    for (size_t k = 0; k < HEADS; k++)
+        expect_dirac(&components[k], 1. / HEADS, theta[k][0], theta[k][1]);
+    hf_problem_destroy(&problem);
+}
+
+Test(store_case, a_coordinate_may_be_called_heads) {
+    static const char *const names[] = {"heads.value.coordinates=[heads]"};
+    static const char text[] = "heads,a\n2,1\n";
+    size_t count;
+    hf_problem *problem = read_initial("  a: {dirac: {at: 1}}\n  heads: {dirac: {at: 2}}\n", 1, names);
+    expect_dirac(hf_problem_components(problem, &count), 1, 1, 2);
+    hf_problem_destroy(&problem);
+    write_to(table, text, sizeof text - 1);
+    problem = read_initial("  heads: heads.csv\n", 1, names);
+    expect_dirac(hf_problem_components(problem, &count), 1, 1, 2);
+    hf_problem_destroy(&problem);
+}
+
+Test(store_case, refusals_of_heads_files) {
+    static const struct {
+        const char *text, *place, *what;
+    } wrong[] = {
+        {"", ": ", "empty; expected the header a,v,mass"},
+        {"a,v\n", ": ", "no rows; expected heads below the header"},
+        {"a,v,weight\n", ":1: ", "header: unknown column 'weight'; expected a, v or mass"},
+        {"a,v,masse\n", ":1: ", "header: unknown column 'masse'; expected mass"},
+        {"a,v,a\n", ":1: ", "header: column a twice; expected it once"},
+        {"a,v,mass,mass\n", ":1: ", "header: column mass twice; expected it once"},
+        {"v,mass\n", ":1: ", "header: no column a; expected a,v,mass"},
+        {"\na\n", ":2: ", "header: no column v; expected a,v,mass"},
+        {"a,\"v\n", ":1: ", "header: quotes that do not enclose a field"},
+        {"a,v\n1\n", ":2: ", "row: too few fields; expected 2 as in the header"},
+        {"a,v\n1,2\n\n1,2,3\n", ":4: ", "row: too many fields; expected 2 as in the header"},
+        {"a,v,mass\n1,2\n", ":2: ", "row: too few fields; expected 3 as in the header"},
+        {"v,a\n1,\"2\n", ":2: ", "a: quotes that do not enclose the field"},
+        {"v,a\n1,two\n", ":2: ", "a: 'two'; expected a finite decimal number"},
+        {"a,v\n1,0x2\n", ":2: ", "v: '0x2'; expected a finite decimal number"},
+        {"a,v\n1,nan\n", ":2: ", "v: 'nan'; expected a finite decimal number"},
+        {"a,v\n-inf,1\n", ":2: ", "a: '-inf'; expected a finite decimal number"},
+        {"a,v\n1e999,1\n", ":2: ", "a: '1e999'; expected a finite decimal number"},
+        {"a,v\n1,\n", ":2: ", "v: ''; expected one number"},
+        {"a,v\n1 2,3\n", ":2: ", "a: '1 2'; expected one number"},
+        {"a,v\n1;2,3\n", ":2: ", "a: '1;2'; expected one number"},
+        {"a,v\n5,7\n5.5,7\n", ":3: ", "a: 5.5 lies 0.5 beyond the box; expected it within [-3, 5]"},
+        {"v,a\n-4,1\n", ":2: ", "v: -4 lies 1 beyond the box; expected it within [-3, 7]"},
+        {"v,a\n7.00001,1\n", ":2: ", "v: 7.00001 lies 1e-05 beyond the box; expected it within [-3, 7]"},
+        {"a,v,mass\n1,2,0\n", ":2: ", "mass: '0'; expected one number > 0"},
+        {"a,mass,v\n1,2,3\n1,-2,3\n", ":3: ", "mass: '-2'; expected one number > 0"},
+        {"a,v,mass\n1,2,\n", ":2: ", "mass: ''; expected one number > 0"},
+        {"a,v,mass\n1,2,inf\n", ":2: ", "mass: 'inf'; expected a finite decimal number"},
+    };
+    char start[256];
+    write_edited(PRODUCT, "  heads: heads.csv\n");
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        const char *const fragments[3] = {NULL};
+        snprintf(start, sizeof start, ":12:10: initial.heads: %s%s%s", table, wrong[k].place, wrong[k].what);
+        write_to(table, wrong[k].text, strlen(wrong[k].text));
+        expect_refusal(HF_ERR_INPUT, start, fragments, 0, NULL);
+    }
+}
+
+Test(store_case, heads_files_that_cannot_be_read) {
+    static const char *const lost[3] = {"lost.csv: cannot open: No such file"};
+    static const char *const directory[3] = {"cannot read: Is a directory"};
+    static const char *const override = "initial={heads: lost.csv}";
+    write_edited(PRODUCT, "  heads: lost.csv\n");
+    expect_refusal(HF_ERR_IO, ":12:10: initial.heads: ", lost, 0, NULL);
+    expect_refusal(HF_ERR_IO, "--set initial={heads: lost.csv}: initial.heads: ", lost, 1, &override);
+    write_edited(PRODUCT, "  heads: .\n");
+    expect_refusal(HF_ERR_IO, ":12:10: initial.heads: ", directory, 0, NULL);
 }

@@ -87,6 +87,7 @@ typedef struct hf_problem_input {
     double rtol, atol;              /**< of CVODE; 0: 1e-6 and 1e-9 */
     size_t outputs;                 /**< equally spaced output times, first 0 and last T; >= 2; 0: 33 */
     double stop;                    /**< stop when the dissipation falls to this value; 0: never */
+    bool estimate;                  /**< whether a run is to estimate its own error, by hf_estimate_run */
     hf_particles particles;         /**< heads_count 0: none */
 } hf_problem_input;
 
@@ -103,10 +104,11 @@ typedef struct hf_refine_options {
     const size_t *cells; /**< shape (D) */
     const hf_flux *flux;
     double rtol, atol;
+    double end;
     size_t outputs;
 } hf_refine_options;
 
-/** The same problem on another grid or with another scheme, always to its end: for refinement studies. The
+/** The same problem on another grid or with another scheme, never stopped early: for refinement studies. The
  * events and the model are shared with `problem`, which must outlive the copy. */
 hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const hf_refine_options *options,
                             hf_problem **out);
@@ -126,6 +128,7 @@ double hf_problem_end(const hf_problem *problem);
 double hf_problem_rtol(const hf_problem *problem);
 double hf_problem_atol(const hf_problem *problem);
 double hf_problem_stop(const hf_problem *problem);
+bool hf_problem_estimate(const hf_problem *problem);
 size_t hf_problem_outputs(const hf_problem *problem);
 
 /** The initial density: exact cell means, or with a dual flux the point values of a measure with the same
@@ -163,8 +166,10 @@ typedef struct hf_record {
     double risk, free_energy;
     double dissipation, dissipated; /**< D_h and its time integral from 0 */
     double mass, minimum;           /**< sum rho |C|, min rho */
+    double negative_mass;           /**< sum max(-rho, 0) |C|: what a dual flux has not resolved */
     double gap;                     /**< tau = 0: int Psi dmu - min Psi; tau > 0: tau KL(mu | Gibbs(Psi)) */
-    double wall_mass;               /**< mass in the cells next to walls */
+    double wall_mass;               /**< sum |rho| |C| in the cells next to walls: all whose stencil a dual
+                                       flux cuts off there, one else. docs/numerics.md (28) */
     double sigma2;                  /**< sum_e w_e int |h_e - z_e|^2 dmu */
     double one_sided_lipschitz;     /**< max of lambda_max(-Hess Psi) over the hull of the mass */
     double mean[HF_DIM_MAX];

@@ -23,8 +23,8 @@ typedef struct hf_flowmap_record {
     double covariance[HF_DIM_MAX * HF_DIM_MAX]; /**< shape (D, D), row-major in the first D*D entries */
 } hf_flowmap_record;
 
-/** Nodes at time 0: a tensor rule of `nodes` nodes an axis (8 times as many on a periodic one) for each
- * component of the initial mixture.
+/** Nodes at time 0: a tensor rule of `nodes` nodes an axis (8 times as many on a periodic one, one
+ * where all profiles are Diracs) for each component of the initial mixture.
  *  @param[in] problem  borrowed; its temperature must be 0
  *  @param[in] rtol     of the characteristics, e.g. 1e-12; the absolute tolerance is the same
  *  @return HF_ERR_INPUT when the problem has a temperature */

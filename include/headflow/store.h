@@ -30,6 +30,11 @@ hf_status hf_solution_writer_create(hf_error *error, const char *path, const hf_
 /** What to hand to hf_flow_integrate. The writer must outlive it. */
 hf_observer hf_solution_writer_observer(hf_solution_writer *writer);
 
+/** Add error estimates of all outputs, as hf_estimate_run gives them: variables `risk_error`, ..
+ *  @param[in] errors  shape (count): one for each output written */
+hf_status hf_solution_writer_errors(hf_error *error, hf_solution_writer *writer, size_t count,
+                                    const hf_record errors[]);
+
 /** Complete the file: statistics, flush to disk, rename. The writer can only be destroyed afterwards. */
 hf_status hf_solution_writer_finish(hf_error *error, hf_solution_writer *writer,
                                     const hf_statistics *statistics);

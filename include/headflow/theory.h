@@ -1,6 +1,7 @@
 /** @file theory.h
  *  Statements of the theory and of the numerics as computed quantities. So far: the refinement study, the
- * solver held against a reference on finer and finer grids. docs/numerics.md, section 9. */
+ * solver held against a reference on finer and finer grids, docs/numerics.md, section 9; and the error
+ * estimate of a run, section 10. */
 #ifndef HEADFLOW_THEORY_H
 #define HEADFLOW_THEORY_H
 
@@ -78,6 +79,17 @@ hf_status hf_refinement_reference(hf_error *error, const hf_problem *problem,
  *  @return HF_OK also when the order is too low: see `passed` */
 hf_status hf_refinement_run(hf_error *error, const hf_problem *problem, const hf_refinement_options *options,
                             hf_refinement *out);
+
+/* ---- the error estimate of a run -------------------------------------------------------------------- */
+
+/** Estimate the errors of a run from the same problem on two thirds and on four ninths of its cells. Entries of `errors` are
+ *  those of `records`: an error estimate where the member is an integral of the density, else meaningless.
+ *  docs/numerics.md (29).
+ *  @param[in]  problem  that was run
+ *  @param[in]  records  shape (count): all its outputs in order of time, the first at 0
+ *  @param[out] errors   shape (count) */
+hf_status hf_estimate_run(hf_error *error, const hf_problem *problem, size_t count, const hf_record records[],
+                          hf_record errors[]);
 
 #ifdef __cplusplus
 }

@@ -11,6 +11,8 @@
 /* What every run is held to; docs/numerics.md, section 8. */
 static const double mass_limit = 1e-12;
 static const double wall_warning = 1e-6;
+/* More negative mass than this shows in a picture of the density. */
+static const double resolved_limit = 1e-3;
 
 typedef struct report {
     const hf_problem *problem;
@@ -20,9 +22,11 @@ typedef struct report {
     bool line_open;   /* a progress line stands on the terminal */
     hf_record start;  /* where the energy balance starts: t = 0, or the first later output when tau > 0 */
     hf_record last;
-    double mass_error, minimum, wall_mass; /* the worst of all outputs */
+    double mass_error, minimum, negative_mass, wall_mass; /* the worst of all outputs */
     double balance; /* the worst of all outputs after `start`; NAN before there is one */
     size_t outputs;
+    hf_record *records,
+        *errors; /* all of them, and their errors, where these are estimated: shape (outputs) */
 } report;
 
 /* ---- on the way ------------------------------------------------------------------------------------- */
@@ -32,10 +36,13 @@ static hf_status output(hf_error *error, void *self, const hf_record *record, co
     bool heated = hf_problem_temperature(r->problem) > 0;
     if (r->outputs == 0 || (heated && r->outputs == 1))
         r->start = *record;
+    if (r->records != NULL)
+        r->records[r->outputs] = *record;
     r->outputs++;
     r->last = *record;
     r->mass_error = fmax(r->mass_error, fabs(record->mass - 1));
     r->minimum = fmin(r->minimum, record->minimum);
+    r->negative_mass = fmax(r->negative_mass, record->negative_mass);
     r->wall_mass = fmax(r->wall_mass, record->wall_mass);
     if (record->time > r->start.time) {
         double lost = r->start.free_energy - record->free_energy;
@@ -74,6 +81,28 @@ static double balance_limit(const hf_problem *problem) {
     return fmax(hf_problem_rtol(problem), 1e-12);
 }
 
+/* A number to its last known digit, with its error; to 12 digits where the error is not known. */
+static void print_known(const char *what, double value, const double *error) {
+    if (error == NULL)
+        printf("  %-16s %.12g nat\n", what, value);
+    else if (!(*error > 0) || *error >= 1)
+        printf("  %-16s %.12g nat, estimated error %.1g\n", what, value, *error);
+    else
+        printf("  %-16s %.*f nat, estimated error %.1g\n", what, (int)fmin(ceil(-log10(*error)), 15), value,
+               *error);
+}
+
+static void print_density(const report *r) {
+    if (hf_problem_flux(r->problem)->dual)
+        printf("  negative mass    %.2g (%s)\n", r->negative_mass,
+               r->negative_mass > resolved_limit ? "the density is finer than the grid and not to be read "
+                                                   "point by point; its integrals are exact to "
+                                                   "the order of the flux"
+                                                 : "the density is resolved");
+    else
+        printf("  minimum density  %.2g (promised >= %.2g)\n", r->minimum, -hf_problem_atol(r->problem));
+}
+
 static void print_summary(const report *r, const hf_statistics *s, double seconds, const char *path,
                           const char *name) {
     const hf_problem *p = r->problem;
@@ -84,22 +113,24 @@ static void print_summary(const report *r, const hf_statistics *s, double second
            hf_problem_flux(p)->name, hf_problem_limiter(p) != NULL ? " with " : "",
            hf_problem_limiter(p) != NULL ? hf_problem_limiter(p)->name : "", s->time,
            s->stationary ? " (stationary)" : "");
-    printf("  risk             %.12g nat\n", r->last.risk);
+    const hf_record *e = r->errors != NULL ? &r->errors[r->outputs - 1] : NULL;
+    print_known("risk", r->last.risk, e != NULL ? &e->risk : NULL);
     if (heated)
-        printf("  free energy      %.12g nat\n", r->last.free_energy);
+        print_known("free energy", r->last.free_energy, e != NULL ? &e->free_energy : NULL);
     printf("  gap              %.4g nat (an upper bound of %s - its minimum)\n", r->last.gap,
            heated ? "free energy" : "risk");
-    printf("  dissipated       %.12g nat\n", r->last.dissipated);
+    print_known("dissipated", r->last.dissipated, e != NULL ? &e->dissipated : NULL);
     if (isfinite(r->balance))
         printf("  energy balance   %.2g (promised %.2g%s)\n", r->balance, balance_limit(p),
                heated ? ", from the first output after 0" : "");
     else
         printf("  energy balance   not checked: it needs an output more\n");
     printf("  mass error       %.2g (promised %.2g)\n", r->mass_error, mass_limit);
-    printf("  minimum density  %.2g (promised >= %.2g)\n", r->minimum, -hf_problem_atol(p));
+    print_density(r);
     printf("  wall mass        %.2g\n", r->wall_mass);
     printf("  %ld steps, %ld right-hand sides, %.3g s\n", s->steps, s->evaluations, seconds);
-    printf("  wrote %s; the error of the grid: headflow verify %s\n", path, name);
+    printf("  wrote %s%s%s\n", path, e == NULL ? "; the error of the grid: headflow verify " : "",
+           e == NULL ? name : "");
 }
 
 static void print_json(const report *r, const hf_statistics *s, double seconds, const char *path) {
@@ -109,6 +140,7 @@ static void print_json(const report *r, const hf_statistics *s, double seconds, 
         double value;
     } numbers[] = {{"time", s->time},
                    {"risk", r->last.risk},
+                   {"risk_error", r->errors != NULL ? r->errors[r->outputs - 1].risk : NAN},
                    {"free_energy", r->last.free_energy},
                    {"gap", r->last.gap},
                    {"dissipation", r->last.dissipation},
@@ -116,6 +148,7 @@ static void print_json(const report *r, const hf_statistics *s, double seconds, 
                    {"energy_balance", r->balance},
                    {"mass_error", r->mass_error},
                    {"minimum", r->minimum},
+                   {"negative_mass", r->negative_mass},
                    {"wall_mass", r->wall_mass},
                    {"sigma2", r->last.sigma2},
                    {"one_sided_lipschitz", r->last.one_sided_lipschitz},
@@ -145,7 +178,7 @@ static hf_status check_promises(hf_error *error, const report *r) {
     if (r->mass_error > mass_limit)
         return hf_raise(error, HF_ERR_NUMERIC, "mass error %.3g; promised <= %.3g", r->mass_error,
                         mass_limit);
-    if (r->minimum < -atol)
+    if (!hf_problem_flux(r->problem)->dual && r->minimum < -atol)
         return hf_raise(error, HF_ERR_NUMERIC,
                         "minimum density %.3g; promised >= %.3g: lower time.rtol or raise time.atol",
                         r->minimum, -atol);
@@ -156,6 +189,34 @@ static hf_status check_promises(hf_error *error, const report *r) {
 }
 
 /* ---- the verb --------------------------------------------------------------------------------------- */
+
+/* The errors of all outputs, into the report and the file. */
+static hf_status estimate(hf_error *error, report *r, hf_solution_writer *writer) {
+    if (r->records == NULL)
+        return HF_OK;
+    HF_TRY(hf_allocate(error, r->outputs, sizeof *r->errors, &r->errors));
+    if (!r->quiet)
+        fprintf(stderr, "%serror estimate ...%s", r->terminal ? "\r" : "", r->terminal ? "\033[K" : "\n");
+    r->line_open = r->terminal && !r->quiet;
+    HF_TRY(hf_estimate_run(error, r->problem, r->outputs, r->records, r->errors));
+    return hf_solution_writer_errors(error, writer, r->outputs, r->errors);
+}
+
+/* What is printed when all is written. */
+static hf_status conclude(hf_error *error, const cli_call *call, const report *r,
+                          const hf_statistics *statistics, double seconds, const char *path) {
+    if (!call->quiet)
+        print_summary(r, statistics, seconds, path, call->argument);
+    if (r->wall_mass > wall_warning)
+        fprintf(
+            stderr,
+            "headflow: warning: %.2g of the mass has been next to a wall: the box is too small (grid.lower, "
+            "grid.upper)\n",
+            r->wall_mass);
+    if (call->json)
+        print_json(r, statistics, seconds, path);
+    return check_promises(error, r);
+}
 
 static hf_status integrate(hf_error *error, const cli_call *call, const hf_problem *problem, const char *text,
                            const char *path) {
@@ -171,28 +232,27 @@ static hf_status integrate(hf_error *error, const cli_call *call, const hf_probl
     HF_TRY(hf_solution_writer_create(error, path, problem, text, &writer));
     r.writer = hf_solution_writer_observer(writer);
     hf_observer observer = {.self = &r, .output = output, .logits = logits, .step = step};
-    hf_status status = hf_flow_create(error, problem, &flow);
+    hf_status status = HF_OK;
+    if (hf_problem_estimate(problem)) /* a stationary end is an output more */
+        status = hf_allocate(error, hf_problem_outputs(problem) + 1, sizeof *r.records, &r.records);
+    if (status == HF_OK)
+        status = hf_flow_create(error, problem, &flow);
     if (status == HF_OK)
         status = hf_flow_integrate(error, flow, &observer, NULL, &statistics);
+    if (status == HF_OK)
+        status = estimate(error, &r, writer);
     if (r.line_open)
         fprintf(stderr, "\r\033[K");
     if (status == HF_OK)
         status = hf_solution_writer_finish(error, writer, &statistics);
     hf_flow_destroy(&flow);
     hf_solution_writer_destroy(&writer);
-    HF_TRY(status);
     double seconds = hf_seconds() - started;
-    if (!call->quiet)
-        print_summary(&r, &statistics, seconds, path, call->argument);
-    if (r.wall_mass > wall_warning)
-        fprintf(
-            stderr,
-            "headflow: warning: %.2g of the mass has been next to a wall: the box is too small (grid.lower, "
-            "grid.upper)\n",
-            r.wall_mass);
-    if (call->json)
-        print_json(&r, &statistics, seconds, path);
-    return check_promises(error, &r);
+    if (status == HF_OK)
+        status = conclude(error, call, &r, &statistics, seconds, path);
+    free(r.records);
+    free(r.errors);
+    return status;
 }
 
 static hf_status run(hf_error *error, const cli_call *call) {

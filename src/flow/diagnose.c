@@ -12,22 +12,31 @@ enum { STARTS = 4, SIMPLEX_STEPS = 400 };
 /* Tail of a marginal that the hull of the mass leaves out at each end. */
 static const double hull_tail = 1e-9;
 
-/* ---- minimum and mass at the walls -----------------------------------------------------------------------
- */
+/* ---- minimum, negative mass and mass at the walls ----------------------------------------------------- */
 
-static void extremes(const hf_grid *grid, const double *rho, hf_record *record) {
-    double minimum = rho[0], wall = 0;
+/* Cells next to a wall that count as being at it. */
+static size_t wall_cells(const hf_problem *problem) {
+    const hf_flux *flux = hf_problem_flux(problem);
+    return flux->dual ? (size_t)flux->halo : 1;
+}
+
+static void extremes(const hf_problem *problem, const double *rho, hf_record *record) {
+    const hf_grid *grid = hf_problem_grid(problem);
+    size_t width = wall_cells(problem);
+    double minimum = rho[0], negative = 0, wall = 0;
     for (size_t i = 0; i < hf_grid_cells(grid); i++) {
         bool at_wall = false;
         for (size_t d = 0; d < hf_grid_dim(grid); d++) {
             const hf_axis *axis = hf_grid_axis(grid, d);
             size_t index = i / hf_grid_stride(grid, d) % axis->cells;
-            at_wall = at_wall || (!axis->periodic && (index == 0 || index + 1 == axis->cells));
+            at_wall = at_wall || (!axis->periodic && (index < width || index + width >= axis->cells));
         }
         minimum = fmin(minimum, rho[i]);
-        wall += at_wall ? rho[i] : 0;
+        negative += fmax(-rho[i], 0);
+        wall += at_wall ? fabs(rho[i]) : 0;
     }
     record->minimum = minimum;
+    record->negative_mass = negative * hf_grid_volume(grid);
     record->wall_mass = wall * hf_grid_volume(grid);
 }
 
@@ -233,7 +242,8 @@ static double head_variance(const hf_flow *flow, const double *rho) {
     return hf_table_second_moment(flow->table, rho) - square;
 }
 
-/* First and last cell of an axis between the tails of the marginal; all of a periodic axis. */
+/* First and last cell of an axis between the tails of the marginal, signs left out; all of a periodic axis.
+ */
 static hf_status hull(hf_error *error, const hf_grid *grid, const double *rho, size_t d, size_t *first,
                       size_t *last) {
     const hf_axis *axis = hf_grid_axis(grid, d);
@@ -244,9 +254,9 @@ static hf_status hull(hf_error *error, const hf_grid *grid, const double *rho, s
     double *marginal, tail = 0;
     HF_TRY(hf_array_create(error, axis->cells, &marginal));
     hf_grid_marginal(grid, rho, d, marginal);
-    while (*first < *last && (tail += marginal[*first]) < hull_tail)
+    while (*first < *last && (tail += fabs(marginal[*first])) < hull_tail)
         ++*first;
-    for (tail = 0; *last > *first && (tail += marginal[*last]) < hull_tail;)
+    for (tail = 0; *last > *first && (tail += fabs(marginal[*last])) < hull_tail;)
         --*last;
     hf_array_destroy(&marginal);
     return HF_OK;
@@ -319,7 +329,7 @@ hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf
     const hf_grid *grid = hf_problem_grid(flow->problem);
     record->mass =
         hf_grid_moments(grid, hf_problem_sampling(flow->problem), rho, record->mean, record->covariance);
-    extremes(grid, rho, record);
+    extremes(flow->problem, rho, record);
     record->risk = hf_flow_risk(flow, rho, NULL);
     record->free_energy = record->risk;
     if (temperature > 0)

@@ -19,6 +19,7 @@ struct hf_problem {
     const hf_limiter *limiter;
     double end, rtol, atol, stop;
     size_t outputs;
+    bool estimate;
     hf_particles particles;
 };
 
@@ -137,6 +138,9 @@ static hf_status copy_components(hf_error *error, hf_problem *problem, const hf_
     double total = 0;
     for (size_t c = 0; c < count; c++)
         total += source[c].weight;
+    if (!isfinite(total))
+        return hf_raise(error, HF_ERR_INPUT,
+                        "initial: the sum of the weights overflows; expected a finite sum");
     for (size_t c = 0; c < count; c++) {
         problem->components[c] = source[c];
         problem->components[c].weight /= total;
@@ -162,6 +166,19 @@ static hf_status settle(hf_error *error, hf_problem *problem, size_t dim, const 
     return HF_OK;
 }
 
+/* Whether four ninths of the cells are enough for the flux: asked before the run, not after it. */
+static hf_status check_estimate(hf_error *error, const hf_problem *problem) {
+    size_t least = problem->flux->cells_min;
+    for (size_t d = 0; problem->estimate && d < hf_grid_dim(problem->grid); d++) {
+        const hf_axis *axis = hf_grid_axis(problem->grid, d);
+        if (2 * (2 * axis->cells / 3) / 3 < least)
+            return hf_raise(error, HF_ERR_INPUT,
+                            "axis %s: %zu cells; an error estimate with %s expects at least %zu", axis->name,
+                            axis->cells, problem->flux->name, (9 * least + 5) / 4);
+    }
+    return HF_OK;
+}
+
 static hf_status fill(hf_error *error, hf_problem *problem, const hf_problem_input *input) {
     HF_TRY(check_input(error, input));
     HF_TRY(hf_string_copy(error, input->name != NULL ? input->name : "problem", &problem->name));
@@ -174,8 +191,10 @@ static hf_status fill(hf_error *error, hf_problem *problem, const hf_problem_inp
     problem->atol = input->atol > 0 ? input->atol : 1e-9;
     problem->stop = input->stop;
     problem->outputs = input->outputs > 0 ? input->outputs : 33;
+    problem->estimate = input->estimate;
     problem->particles = input->particles;
-    return settle(error, problem, input->dim, input->axes, input->flux, input->limiter);
+    HF_TRY(settle(error, problem, input->dim, input->axes, input->flux, input->limiter));
+    return check_estimate(error, problem);
 }
 
 hf_status hf_problem_create(hf_error *error, const hf_problem_input *input, hf_problem **out) {
@@ -226,6 +245,7 @@ hf_status hf_problem_refine(hf_error *error, const hf_problem *problem, const hf
     copy->rtol = options->rtol > 0 ? options->rtol : problem->rtol;
     copy->atol = options->atol > 0 ? options->atol : problem->atol;
     copy->outputs = options->outputs > 0 ? options->outputs : problem->outputs;
+    copy->end = options->end > 0 ? options->end : problem->end;
     copy->stop = 0;
     hf_status status = fill_refined(error, copy, problem, options);
     if (status != HF_OK) {
@@ -294,6 +314,9 @@ double hf_problem_atol(const hf_problem *problem) {
 double hf_problem_stop(const hf_problem *problem) {
     return problem->stop;
 }
+bool hf_problem_estimate(const hf_problem *problem) {
+    return problem->estimate;
+}
 size_t hf_problem_outputs(const hf_problem *problem) {
     return problem->outputs;
 }
@@ -308,8 +331,10 @@ static void profile_means(const hf_profile *profile, const hf_grid *grid, size_t
     const hf_axis *axis = hf_grid_axis(grid, d);
     double h = hf_grid_spacing(grid, d);
     for (size_t i = 0; i < axis->cells; i++) {
+        /* faces as the neighbour has them, and the wall itself: a Dirac on one is in one cell */
         double lower = axis->lower + (double)i * h;
-        factor[i] = hf_profile_mass(profile, axis, lower, lower + h) / h;
+        double upper = i + 1 < axis->cells ? axis->lower + (double)(i + 1) * h : axis->upper;
+        factor[i] = hf_profile_mass(profile, axis, lower, upper) / h;
     }
 }
 

@@ -34,7 +34,7 @@ double hf_profile_distribution(const hf_profile *profile, const hf_axis *axis, d
     case HF_PROFILE_COSINE:
         return (x - axis->lower + a * (sin(x - b) - sin(axis->lower - b))) / (2 * M_PI);
     case HF_PROFILE_DIRAC: /* in the cell [x, y) that has it, or in the last one */
-        return x > a || x >= axis->upper ? 1 : 0;
+        return x > axis->lower && (x > a || x >= axis->upper) ? 1 : 0;
     }
     return NAN;
 }

@@ -43,11 +43,21 @@ static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
     return 0;
 }
 
+/* Whether every component has all its mass at one place of an axis. */
+static bool is_point(const hf_problem *problem, size_t d) {
+    size_t components;
+    const hf_component *component = hf_problem_components(problem, &components);
+    for (size_t c = 0; c < components; c++)
+        if (component[c].profile[d].kind != HF_PROFILE_DIRAC)
+            return false;
+    return true;
+}
+
 static void count_nodes(hf_flowmap *map, size_t nodes) {
     map->each = 1;
     for (size_t d = 0; d < map->dim; d++) {
         bool periodic = hf_grid_axis(hf_problem_grid(map->problem), d)->periodic;
-        map->nodes[d] = periodic ? HF_FLOWMAP_ANGLE_FACTOR * nodes : nodes;
+        map->nodes[d] = is_point(map->problem, d) ? 1 : periodic ? HF_FLOWMAP_ANGLE_FACTOR * nodes : nodes;
         map->each *= map->nodes[d];
         map->stride = map->nodes[d] > map->stride ? map->nodes[d] : map->stride;
     }

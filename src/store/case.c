@@ -4,6 +4,7 @@
 #include <headflow/case.h>
 
 #include "store/case_sections.h"
+#include "store/path.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 typedef struct sections {
     const char *name, *title, *model;
-    const hf_yaml *data, *heads, *regularisation, *initial, *grid, *scheme, *time, *particles;
+    const hf_yaml *data, *heads, *regularisation, *initial, *grid, *scheme, *time, *error, *particles;
 } sections;
 
 static const hf_schema_key case_keys[] = {
@@ -26,6 +27,7 @@ static const hf_schema_key case_keys[] = {
     {"grid", HF_SCHEMA_MAPPING, true, offsetof(sections, grid)},
     {"scheme", HF_SCHEMA_MAPPING, false, offsetof(sections, scheme)},
     {"time", HF_SCHEMA_MAPPING, true, offsetof(sections, time)},
+    {"error", HF_SCHEMA_ANY, false, offsetof(sections, error)},
     {"particles", HF_SCHEMA_MAPPING, false, offsetof(sections, particles)},
 };
 
@@ -51,6 +53,30 @@ static hf_status check_head(hf_error *error, const hf_yaml *root, const sections
                     : HF_OK;
 }
 
+static const char *error_name(size_t row) {
+    static const char *const names[] = {"none", "estimate"};
+    return names[row];
+}
+
+/** Whether a run is to estimate its own error. */
+static hf_status read_error(hf_error *error, const hf_yaml *node, hf_case *c) {
+    size_t row = 0;
+    if (node)
+        HF_TRY(hf_schema_choice(error, node, "error", 2, error_name, &row));
+    c->input.estimate = row == 1;
+    return HF_OK;
+}
+
+hf_status hf_case_file(hf_error *error, const char *path, const char *name, char **out) {
+    if (name[0] == '/')
+        return hf_string_copy(error, name, out);
+    char *folder;
+    HF_TRY(hf_path_folder(error, path, &folder));
+    hf_status status = hf_path_join(error, folder, name, out);
+    free(folder);
+    return status;
+}
+
 static hf_status read_sections(hf_error *error, const char *path, const hf_yaml *root, hf_case *c) {
     sections s = {0};
     HF_TRY(hf_schema_read(error, root, sizeof case_keys / sizeof *case_keys, case_keys, &s));
@@ -60,10 +86,11 @@ static hf_status read_sections(hf_error *error, const char *path, const hf_yaml 
     HF_TRY(hf_case_read_source(error, s.data, path, s.heads, c));
     HF_TRY(hf_case_read_heads(error, s.heads, c));
     HF_TRY(hf_case_read_grid(error, s.grid, c));
-    HF_TRY(hf_case_read_initial(error, s.initial, c));
+    HF_TRY(hf_case_read_initial(error, s.initial, path, c));
     HF_TRY(hf_case_read_regularisation(error, s.regularisation, c));
     HF_TRY(hf_case_read_scheme(error, s.scheme, c));
     HF_TRY(hf_case_read_time(error, s.time, c));
+    HF_TRY(read_error(error, s.error, c));
     HF_TRY(hf_case_read_particles(error, s.particles, c));
     return hf_case_read_events(error, c);
 }

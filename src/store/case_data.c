@@ -1,10 +1,6 @@
 /** @file case_data.c
  *  The section `data` of a case: events written out, a generator, or a CSV file. */
 #include "store/case_sections.h"
-#include "store/path.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct data_section {
     const hf_yaml *events, *generator, *file;
@@ -112,13 +108,7 @@ static hf_status check_options(hf_error *error, const hf_yaml *data, const hf_ca
 static hf_status read_file_name(hf_error *error, const char *path, hf_case *c) {
     const char *name;
     HF_TRY(hf_schema_value(error, c->file_node, HF_SCHEMA_TEXT, &name));
-    if (name[0] == '/')
-        return hf_string_copy(error, name, &c->file);
-    char *folder;
-    HF_TRY(hf_path_folder(error, path, &folder));
-    hf_status status = hf_path_join(error, folder, name, &c->file);
-    free(folder);
-    return status;
+    return hf_case_file(error, path, name, &c->file);
 }
 
 hf_status hf_case_read_source(hf_error *error, const hf_yaml *data, const char *path, const hf_yaml *heads,

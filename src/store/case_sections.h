@@ -23,6 +23,11 @@ typedef struct hf_case {
     const hf_yaml *file_node, *source_node; /**< what to blame: for data.file, or NULL; for anything else */
 } hf_case;
 
+/** The path of a file that a case names: relative to the folder of the case file.
+ *  @param[in]  path  of the case file
+ *  @param[out] out   on the heap; free it with free() */
+hf_status hf_case_file(hf_error *error, const char *path, const char *name, char **out);
+
 /** data: the source of the events, its width and classes.
  *  @param[in] path   of the case file
  *  @param[in] heads  the section `heads`: a CSV file leaves the number of classes to its value matrix */
@@ -35,8 +40,9 @@ hf_status hf_case_read_heads(hf_error *error, const hf_yaml *heads, hf_case *c);
 /** grid: the rest of the axes. */
 hf_status hf_case_read_grid(hf_error *error, const hf_yaml *grid, hf_case *c);
 
-/** initial: the components of the initial density. */
-hf_status hf_case_read_initial(hf_error *error, const hf_yaml *initial, hf_case *c);
+/** initial: the components of the initial density.
+ *  @param[in] path  of the case file */
+hf_status hf_case_read_initial(hf_error *error, const hf_yaml *initial, const char *path, hf_case *c);
 
 /** regularisation, scheme, time, particles: numbers of the method. Sections that are absent are NULL. */
 hf_status hf_case_read_regularisation(hf_error *error, const hf_yaml *regularisation, hf_case *c);

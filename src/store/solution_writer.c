@@ -29,37 +29,80 @@ struct hf_solution_writer {
 typedef struct series {
     const char *name, *units, *long_name;
     size_t offset;
+    bool estimated;      /* whether its error can be estimated */
+    const char *dims[2]; /* behind time */
 } series;
 
 static const series all_series[] = {
-    {"risk", "nat", "risk R: cross-entropy of the averaged logits, plus ridge", offsetof(hf_record, risk)},
-    {"free_energy", "nat", "free energy F = R + tau int rho log rho", offsetof(hf_record, free_energy)},
-    {"dissipation", "nat", "dissipation D: rate of decrease of the free energy",
-     offsetof(hf_record, dissipation)},
-    {"dissipated", "nat", "time integral of the dissipation from t = 0", offsetof(hf_record, dissipated)},
-    {"mass", "1", "total mass of the density", offsetof(hf_record, mass)},
-    {"minimum", "1", "smallest cell mean of the density", offsetof(hf_record, minimum)},
-    {"gap", "nat", "certified bound of the distance to the minimum of the free energy",
-     offsetof(hf_record, gap)},
-    {"wall_mass", "1", "mass in the cells next to walls", offsetof(hf_record, wall_mass)},
-    {"sigma2", "1", "variance of the head logits over the density, averaged over events",
-     offsetof(hf_record, sigma2)},
-    {"one_sided_lipschitz", "1",
+    {"risk",
+     "nat",
+     "risk R: cross-entropy of the averaged logits, plus ridge",
+     offsetof(hf_record, risk),
+     true,
+     {0}},
+    {"free_energy",
+     "nat",
+     "free energy F = R + tau int rho log rho",
+     offsetof(hf_record, free_energy),
+     true,
+     {0}},
+    {"dissipation",
+     "nat",
+     "dissipation D: rate of decrease of the free energy",
+     offsetof(hf_record, dissipation),
+     true,
+     {0}},
+    {"dissipated",
+     "nat",
+     "time integral of the dissipation from t = 0",
+     offsetof(hf_record, dissipated),
+     true,
+     {0}},
+    {"mass", "1", "total mass of the density", offsetof(hf_record, mass), false, {0}},
+    {"minimum", "1", "smallest value of the density", offsetof(hf_record, minimum), false, {0}},
+    {"negative_mass",
+     "1",
+     "integral of the negative part of the density, which the grid has not resolved",
+     offsetof(hf_record, negative_mass),
+     false,
+     {0}},
+    {"gap",
+     "nat",
+     "certified bound of the distance to the minimum of the free energy",
+     offsetof(hf_record, gap),
+     true,
+     {0}},
+    {"wall_mass",
+     "1",
+     "mass in the cells next to walls, signs left out",
+     offsetof(hf_record, wall_mass),
+     false,
+     {0}},
+    {"sigma2",
+     "1",
+     "variance of the head logits over the density, averaged over events",
+     offsetof(hf_record, sigma2),
+     true,
+     {0}},
+    {"one_sided_lipschitz",
+     "1",
      "one-sided Lipschitz constant of -grad Psi: largest eigenvalue of -Hess Psi over the hull of the mass",
-     offsetof(hf_record, one_sided_lipschitz)},
+     offsetof(hf_record, one_sided_lipschitz),
+     false,
+     {0}},
+    {"mean", "1", "mean of the density", offsetof(hf_record, mean), true, {"coordinate"}},
+    {"covariance",
+     "1",
+     "covariance of the density",
+     offsetof(hf_record, covariance),
+     true,
+     {"coordinate", "coordinate2"}},
 };
 enum { SERIES_COUNT = sizeof all_series / sizeof *all_series };
 
 /* Variables whose dimensions are those of every solution. */
 static const hf_variable fixed[] = {
     {"time", {"time"}, "1", "time t of the flow", SERIES_RECORDS, false},
-    {"mean", {"time", "coordinate"}, "1", "mean of the density", SERIES_RECORDS, false},
-    {"covariance",
-     {"time", "coordinate", "coordinate2"},
-     "1",
-     "covariance of the density",
-     SERIES_RECORDS,
-     false},
     {"logit_time", {"logit_time"}, "1", "time t of the logits", SERIES_RECORDS, false},
     {"logits", {"logit_time", "event", "class"}, "1", "averaged logits z", LOGIT_RECORDS, false},
     {"event_weight", {"event"}, "1", "weight of the event, sums to 1", 0, false},
@@ -122,14 +165,22 @@ static hf_status write_axis(hf_error *error, hf_dataset *dataset, const hf_grid 
     return status;
 }
 
-static hf_status define_density(hf_error *error, hf_dataset *dataset, const hf_grid *grid) {
-    hf_variable density = {"density", {"time"}, "1", "density rho of heads over their parameters, cell means",
-                           1,         false};
+static hf_status define_density(hf_error *error, hf_dataset *dataset, const hf_problem *problem) {
+    bool points = hf_problem_sampling(problem) == HF_POINT_VALUES;
+    const hf_grid *grid = hf_problem_grid(problem);
+    hf_variable density = {"density",
+                           {"time"},
+                           "1",
+                           points ? "density rho of heads over their parameters, values at cell centres"
+                                  : "density rho of heads over their parameters, cell means",
+                           1,
+                           false};
     char methods[HF_DIM_MAX * (HF_NAME_MAX + 8)] = "";
     for (size_t d = 0; d < hf_grid_dim(grid); d++) {
         density.dims[1 + d] = hf_grid_axis(grid, d)->name;
         size_t used = strlen(methods);
-        snprintf(methods + used, sizeof methods - used, "%s%s: mean", d == 0 ? "" : " ", density.dims[1 + d]);
+        snprintf(methods + used, sizeof methods - used, "%s%s: %s", d == 0 ? "" : " ", density.dims[1 + d],
+                 points ? "point" : "mean");
     }
     HF_TRY(hf_dataset_define(error, dataset, &density));
     return hf_dataset_set_text(error, dataset, "density", "cell_methods", methods);
@@ -148,7 +199,16 @@ bool hf_solution_reserves(const char *name) {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0)
             return true;
-    return length >= 5 && strcmp(name + length - 5, "_bnds") == 0; /* the bounds of a coordinate */
+    /* the bounds of a coordinate, the error of a series */
+    return (length >= 5 && strcmp(name + length - 5, "_bnds") == 0) ||
+           (length >= 6 && strcmp(name + length - 6, "_error") == 0);
+}
+
+static hf_status define_series(hf_error *error, hf_dataset *dataset, const series *s, const char *name,
+                               const char *long_name) {
+    return hf_dataset_define(
+        error, dataset,
+        &(hf_variable){name, {"time", s->dims[0], s->dims[1]}, s->units, long_name, SERIES_RECORDS, false});
 }
 
 static hf_status define_all(hf_error *error, hf_dataset *dataset, const hf_problem *problem) {
@@ -164,12 +224,11 @@ static hf_status define_all(hf_error *error, hf_dataset *dataset, const hf_probl
     HF_TRY(hf_dataset_set_text(error, dataset, "token_count", "sample_dimension", "token"));
     for (size_t i = 0; i < SERIES_COUNT; i++) {
         const series *s = &all_series[i];
-        hf_variable variable = {s->name, {"time"}, s->units, s->long_name, SERIES_RECORDS, false};
-        HF_TRY(hf_dataset_define(error, dataset, &variable));
+        HF_TRY(define_series(error, dataset, s, s->name, s->long_name));
     }
     for (size_t d = 0; d < hf_grid_dim(grid); d++)
         HF_TRY(write_axis(error, dataset, grid, d));
-    return define_density(error, dataset, grid);
+    return define_density(error, dataset, problem);
 }
 
 /* ---- what is known before the first record ---------------------------------------------------------- */
@@ -256,18 +315,18 @@ void hf_solution_writer_destroy(hf_solution_writer **writer) {
 
 /* ---- records as they come --------------------------------------------------------------------------- */
 
+static hf_status write_series(hf_error *error, hf_dataset *dataset, const series *s, const char *name,
+                              size_t n, const hf_record *record) {
+    return hf_dataset_put(error, dataset, name, n, 1, (const double *)((const char *)record + s->offset));
+}
+
 static hf_status write_output(hf_error *error, void *self, const hf_record *record, const double *rho) {
     hf_solution_writer *writer = self;
     hf_dataset *dataset = writer->dataset;
     size_t n = writer->outputs;
     HF_TRY(hf_dataset_put(error, dataset, "time", n, 1, &record->time));
-    for (size_t i = 0; i < SERIES_COUNT; i++) {
-        double value;
-        memcpy(&value, (const char *)record + all_series[i].offset, sizeof value);
-        HF_TRY(hf_dataset_put(error, dataset, all_series[i].name, n, 1, &value));
-    }
-    HF_TRY(hf_dataset_put(error, dataset, "mean", n, 1, record->mean));
-    HF_TRY(hf_dataset_put(error, dataset, "covariance", n, 1, record->covariance));
+    for (size_t i = 0; i < SERIES_COUNT; i++)
+        HF_TRY(write_series(error, dataset, &all_series[i], all_series[i].name, n, record));
     HF_TRY(hf_dataset_put(error, dataset, "density", n, 1, rho));
     writer->outputs++;
     return HF_OK;
@@ -297,6 +356,22 @@ static hf_status write_logits(hf_error *error, void *self, double time, const do
 
 hf_observer hf_solution_writer_observer(hf_solution_writer *writer) {
     return (hf_observer){.self = writer, .output = write_output, .logits = write_logits};
+}
+
+hf_status hf_solution_writer_errors(hf_error *error, hf_solution_writer *writer, size_t count,
+                                    const hf_record errors[]) {
+    for (size_t i = 0; i < SERIES_COUNT; i++) {
+        const series *s = &all_series[i];
+        char name[HF_NAME_MAX], title[64];
+        if (!s->estimated)
+            continue;
+        snprintf(name, sizeof name, "%s_error", s->name);
+        snprintf(title, sizeof title, "estimated error of %s", s->name);
+        HF_TRY(define_series(error, writer->dataset, s, name, title));
+        for (size_t n = 0; n < count; n++)
+            HF_TRY(write_series(error, writer->dataset, s, name, n, &errors[n]));
+    }
+    return HF_OK;
 }
 
 hf_status hf_solution_writer_finish(hf_error *error, hf_solution_writer *writer,
