@@ -343,3 +343,65 @@ Test(grid, impossible_boxes_are_refused) {
     expect_refused(2, (hf_axis[]){huge, huge}, "more cells than can be addressed");
     expect_refused(1, &(hf_axis){"a", -2, 3, SIZE_MAX, false}, "more cells than can be addressed");
 }
+
+/* ---- a positive density for a signed one
+ * ------------------------------------------------------------------- */
+
+static double sum_of(size_t count, const double *values, double power) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += pow(fabs(values[i]), power) * (power == 1 && values[i] < 0 ? -1 : 1);
+    return sum;
+}
+
+/* Mass is kept to rounding, nothing is negative, and neither the maximum nor the sum of squares grows but by
+ * what is cut off at the end, at most a thousandth of the mass where 32 sweeps were enough. */
+Test(positive, keeps_mass_and_bounds) {
+    gsl_rng *random = make_random(91);
+    for (int round = 0; round < 40; round++) {
+        hf_axis box[HF_DIM_MAX] = {{.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "d"}};
+        size_t dim = 1 + (size_t)round % HF_DIM_MAX;
+        for (size_t d = 0; d < dim; d++) {
+            box[d].lower = -1;
+            box[d].upper = 1 + (double)d;
+            box[d].cells = 5 + (d + (size_t)round) % 4;
+            box[d].periodic = gsl_rng_uniform(random) < 0.5;
+        }
+        hf_grid *grid;
+        cr_assert_eq(hf_grid_create(NULL, dim, box, &grid), HF_OK);
+        size_t count = hf_grid_cells(grid);
+        double *rho = make_array(count), *signed_rho = make_array(count), lowest = 0;
+        fill_uniform(random, -0.4, 1, count, rho);
+        memcpy(signed_rho, rho, count * sizeof *rho);
+        cr_assert_eq(hf_grid_make_positive(NULL, grid, rho), HF_OK);
+        for (size_t i = 0; i < count; i++)
+            lowest = fmin(lowest, rho[i]);
+        cr_expect_eq(lowest, 0);
+        cr_expect_float_eq(sum_of(count, rho, 1), sum_of(count, signed_rho, 1), 1e-13 * (double)count);
+        cr_expect_leq(largest(count, rho), 1.0011 * largest(count, signed_rho));
+        cr_expect_leq(sum_of(count, rho, 2), 1.0022 * sum_of(count, signed_rho, 2));
+        hf_array_destroy(&rho);
+        hf_array_destroy(&signed_rho);
+        hf_grid_destroy(&grid);
+    }
+    gsl_rng_free(random);
+}
+
+/* Without a negative cell nothing changes; a dip beside a peak is filled from the peak, on both sides alike.
+ */
+Test(positive, fills_dips_from_their_neighbours_alone) {
+    hf_axis axis = {.name = "a", .lower = 0, .upper = 9, .cells = 9};
+    hf_grid *grid;
+    cr_assert_eq(hf_grid_create(NULL, 1, &axis, &grid), HF_OK);
+    double plain[9] = {0, 0, 1, 3, 0, 2, 0, 0, 5}, kept[9], dips[9] = {7, 0, 0, -1, 10, -1, 0, 0, 7};
+    memcpy(kept, plain, sizeof plain);
+    cr_assert_eq(hf_grid_make_positive(NULL, grid, plain), HF_OK);
+    cr_expect_arr_eq(plain, kept, sizeof plain);
+    cr_assert_eq(hf_grid_make_positive(NULL, grid, dips), HF_OK);
+    for (size_t i = 0; i < 4; i++)
+        cr_expect_float_eq(dips[i], dips[8 - i], 1e-14);
+    /* two are missing: the peak beside both dips pays nearly all of it */
+    cr_expect_leq(7 - dips[0], 0.1 * (10 - dips[4]), "%g of the ends, %g of the peak", 7 - dips[0],
+                  10 - dips[4]);
+    hf_grid_destroy(&grid);
+}

@@ -147,17 +147,19 @@ void hf_table_coefficients(hf_table *table, const double *residual, double *coef
 void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
                         double *psi);
 
-/** Derivatives of the coefficients along the attention axes, by differences of eighth order: of an axis with
- * at least HF_SLOPES_MIN cells. docs/numerics.md (25). @param[out] slopes shape (n_alpha, n, 1 + n_v) */
-void hf_table_slopes(const hf_table *table, const double *coefficients, double *slopes);
+/** Coefficients of the velocities u_d = -d Psi/d x_d at the centres, ridge included: u_d = V[d][a][0] + sum_j
+ *  v_j V[d][a][j]. Along attention axes, of at least HF_SLOPES_MIN cells, by differences of eighth order of
+ * the potential's coefficients. docs/numerics.md (25). @param[out] velocities shape (D, n, 1 + n_v) */
+void hf_table_velocities(const hf_table *table, const double *coefficients, double *velocities);
 
-/** Velocity -d Psi/d x_axis at the centres of a contiguous range of grid cells. docs/numerics.md (25).
- *  @param[out] u  shape (count) */
-void hf_table_velocity(const hf_table *table, const double *coefficients, const double *slopes, size_t axis,
-                       size_t first, size_t count, double *u);
+/** u rho along an axis on a contiguous range of grid cells.
+ *  @param[in]  rho   shape (count): of these cells
+ *  @param[out] flow  shape (count) */
+void hf_table_flow(const hf_table *table, const double *velocities, size_t axis, size_t first, size_t count,
+                   const double *rho, double *flow);
 
 /** max |u| along an axis over all centres of the grid; O(alpha-cells). */
-double hf_table_speed(const hf_table *table, const double *coefficients, const double *slopes, size_t axis);
+double hf_table_speed(const hf_table *table, const double *velocities, size_t axis);
 
 /** int |h_e|^2 dmu averaged over events: the second moment of the head logits, for sigma^2, with squares of v
  *  as cell means. docs/theory.md (12), docs/numerics.md (17). @param[in] rho shape (cells) */

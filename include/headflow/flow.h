@@ -52,6 +52,16 @@ double hf_profile_quantile(const hf_profile *profile, const hf_axis *axis, doubl
 hf_status hf_profile_quadrature(hf_error *error, const hf_profile *profile, const hf_axis *axis, size_t n,
                                 double *node, double *mass);
 
+enum { HF_PANEL_NODES = 8 };
+
+/** Composite quadrature of the profile: Gauss-Legendre nodes in `panels` equal parts of its support; masses
+ * sum to 1. Not for Diracs. @param[out] node, mass  shape (panels, HF_PANEL_NODES) */
+void hf_profile_panels(const hf_profile *profile, const hf_axis *axis, size_t panels, double *node,
+                       double *mass);
+
+/** Where the mass of a profile is on an axis, but for 1e-15 of it. */
+void hf_profile_support(const hf_profile *profile, const hf_axis *axis, double *lower, double *upper);
+
 /** One product density of a mixture. */
 typedef struct hf_component {
     double weight;                  /**< > 0; normalised over the mixture */

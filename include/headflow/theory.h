@@ -82,9 +82,9 @@ hf_status hf_refinement_run(hf_error *error, const hf_problem *problem, const hf
 
 /* ---- the error estimate of a run -------------------------------------------------------------------- */
 
-/** Estimate the errors of a run from the same problem on two thirds and on four ninths of its cells. Entries of `errors` are
- *  those of `records`: an error estimate where the member is an integral of the density, else meaningless.
- *  docs/numerics.md (29).
+/** Estimate the errors of a run from the same problem on two thirds and on four ninths of its cells. Entries
+ * of `errors` are those of `records`: an error estimate where the member is an integral of the density, else
+ * meaningless. docs/numerics.md (29).
  *  @param[in]  problem  that was run
  *  @param[in]  records  shape (count): all its outputs in order of time, the first at 0
  *  @param[out] errors   shape (count) */

@@ -17,8 +17,10 @@ typedef struct hf_potential {
     const void *self;
     /** @param[out] psi  shape (count): values in cells first .. first + count - 1 */
     void (*fill)(const void *self, size_t first, size_t count, double *psi);
-    /** For dual fluxes. @param[out] u  shape (count): -d Psi/d x_axis at the centres of the same cells */
-    void (*velocity)(const void *self, size_t axis, size_t first, size_t count, double *u);
+    /** For dual fluxes: u rho at the centres of the same cells, u = -d Psi/d x_axis.
+     *  @param[in]  rho   shape (count): of these cells
+     *  @param[out] flow  shape (count) */
+    void (*flow)(const void *self, size_t axis, size_t first, size_t count, const double *rho, double *flow);
     /** For dual fluxes: max |u| along the axis, over the whole grid. */
     double (*speed)(const void *self, size_t axis);
 } hf_potential;

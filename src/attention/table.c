@@ -6,6 +6,8 @@
  * alpha-cell enter; nothing has the size of the full grid. */
 #include "attention/model.h"
 
+#include "base/simd.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -255,6 +257,13 @@ static double row_half_square(const hf_table *table, size_t row, const double v[
     return sum;
 }
 
+/* a + x (b + c x) along a line of cells. */
+HF_CLONES static void parabola(size_t count, const double *restrict x, double a, double b, double c,
+                               double *restrict out) {
+    for (size_t k = 0; k < count; k++)
+        out[k] = a + x[k] * (b + c * x[k]);
+}
+
 void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
                         double *psi) {
     const hf_model *model = table->model;
@@ -273,10 +282,7 @@ void hf_table_potential(const hf_table *table, const double *coefficients, size_
         if (m == 0)
             psi[0] = base;
         else {
-            const double *restrict x = table->center + start;
-            double slope = g[m], half = 0.5 * ridge, *restrict out = psi;
-            for (size_t k = 0; k < length; k++)
-                out[k] = base + x[k] * (slope + half * x[k]);
+            parabola(length, table->center + start, base, g[m], 0.5 * ridge, psi);
         }
         psi += length;
         first += length;
@@ -284,92 +290,98 @@ void hf_table_potential(const hf_table *table, const double *coefficients, size_
     }
 }
 
-/* Along attention axis d: the derivative of the polynomial through the nine rows about each, the nearest nine
- * at a wall. */
-static void slopes_along(const hf_table *table, size_t d, const double *coefficients, double *slopes) {
+HF_CLONES static void add_multiple(size_t count, double factor, const double *restrict x,
+                                   double *restrict sum) {
+    for (size_t i = 0; i < count; i++)
+        sum[i] += factor * x[i];
+}
+
+/* Along attention axis d: minus the derivative of the polynomial through the nine rows about each, the
+ * nearest nine at a wall. Rows that differ behind the axis only are done side by side. velocity: shape (rows,
+ * terms) */
+static void differentiate(const hf_table *table, size_t d, const double *coefficients, double *velocity) {
     enum { N = HF_SLOPES_MIN };
     const hf_axis *axis = hf_grid_axis(table->grid, d);
     size_t terms = 1 + table->model->values, n = axis->cells;
-    size_t stride = hf_grid_stride(table->grid, d) / table->value_cells;
-    double weight[N][N], scale = 1 / hf_grid_spacing(table->grid, d);
+    size_t width = hf_grid_stride(table->grid, d) / table->value_cells * terms;
+    double weight[N][N], scale = -1 / hf_grid_spacing(table->grid, d);
+    double ridge = hf_model_ridged(table->model, d) ? table->model->ridge : 0;
     for (size_t j = 0; j < N; j++)
         hf_lagrange_slopes(N, j, weight[j]);
-    for (size_t row = 0; row < table->rows; row++) {
-        size_t i = row / stride % n, start = row - i * stride, first;
-        if (axis->periodic)
-            first = (i + n - N / 2) % n;
-        else
-            first = i < N / 2 ? 0 : i + N / 2 >= n ? n - N : i - N / 2;
-        const double *w = weight[axis->periodic ? N / 2 : i - first];
-        double *out = slopes + row * terms;
-        memset(out, 0, terms * sizeof *out);
-        for (size_t k = 0; k < N; k++) {
-            const double *g = coefficients + (start + (first + k) % n * stride) * terms;
-            for (size_t j = 0; j < terms; j++)
-                out[j] += scale * w[k] * g[j];
+    memset(velocity, 0, table->rows * terms * sizeof *velocity);
+    for (size_t start = 0; start < table->rows * terms; start += n * width)
+        for (size_t i = 0; i < n; i++) {
+            size_t first = i < N / 2 ? 0 : i + N / 2 >= n ? n - N : i - N / 2;
+            if (axis->periodic)
+                first = (i + n - N / 2) % n;
+            const double *w = weight[axis->periodic ? N / 2 : i - first];
+            double *out = velocity + start + i * width;
+            for (size_t k = 0; k < N; k++) {
+                size_t there = first + k < n ? first + k : first + k - n;
+                add_multiple(width, scale * w[k], coefficients + start + there * width, out);
+            }
+            for (size_t r = 0; r < width; r += terms)
+                out[r] -= ridge * hf_grid_center(table->grid, d, i);
         }
-    }
 }
 
-void hf_table_slopes(const hf_table *table, const double *coefficients, double *slopes) {
-    for (size_t d = 0; d < table->model->alphas; d++)
-        slopes_along(table, d, coefficients, slopes + d * table->rows * (1 + table->model->values));
+void hf_table_velocities(const hf_table *table, const double *coefficients, double *velocities) {
+    size_t n = table->model->alphas, terms = 1 + table->model->values;
+    for (size_t d = 0; d < n; d++)
+        differentiate(table, d, coefficients, velocities + d * table->rows * terms);
+    double *of_values = velocities + n * table->rows * terms;
+    memset(of_values, 0, table->model->values * table->rows * terms * sizeof *of_values);
+    for (size_t j = 1; j < terms; j++)
+        for (size_t row = 0; row < table->rows; row++) {
+            double *out = of_values + ((j - 1) * table->rows + row) * terms;
+            out[0] = -coefficients[row * terms + j];
+            out[j] = -table->model->ridge;
+        }
 }
 
-/* The velocity along an axis on the cells of a row: base + sum_j v_j slope[j], in the value coordinates. */
-static double velocity_of_row(const hf_table *table, const double *coefficients, const double *slopes,
-                              size_t axis, size_t row, double slope[]) {
-    const hf_model *model = table->model;
-    size_t n = model->alphas, terms = 1 + model->values;
-    double ridge = hf_model_ridged(model, axis) ? model->ridge : 0;
-    memset(slope, 0, HF_VALUE_MAX * sizeof *slope);
-    if (axis >= n) {
-        slope[axis - n] = -ridge;
-        return -coefficients[row * terms + 1 + axis - n];
-    }
-    const double *s = slopes + (axis * table->rows + row) * terms;
-    for (size_t j = 0; j < model->values; j++)
-        slope[j] = -s[1 + j];
-    size_t index = row / (hf_grid_stride(table->grid, axis) / table->value_cells);
-    return -s[0] - ridge * hf_grid_center(table->grid, axis, index % hf_grid_axis(table->grid, axis)->cells);
+/* (a + b x) rho along a line of cells. */
+HF_CLONES static void line_times(size_t count, const double *restrict x, double a, double b,
+                                 const double *restrict rho, double *restrict out) {
+    for (size_t k = 0; k < count; k++)
+        out[k] = (a + b * x[k]) * rho[k];
 }
 
-void hf_table_velocity(const hf_table *table, const double *coefficients, const double *slopes, size_t axis,
-                       size_t first, size_t count, double *u) {
-    size_t m = table->model->values, line = table->line;
+void hf_table_flow(const hf_table *table, const double *velocities, size_t axis, size_t first, size_t count,
+                   const double *rho, double *flow) {
+    size_t m = table->model->values, terms = 1 + m, line = table->line;
+    const double *velocity = velocities + axis * table->rows * terms;
     while (count > 0) {
         size_t row = first / table->value_cells, inside = first % table->value_cells, start = inside % line;
         size_t length = count < line - start ? count : line - start;
-        double v[HF_VALUE_MAX] = {0}, slope[HF_VALUE_MAX];
-        double base = velocity_of_row(table, coefficients, slopes, axis, row, slope);
+        const double *g = velocity + row * terms;
+        double v[HF_VALUE_MAX] = {0}, base = g[0];
         line_values(table, inside, v);
         for (size_t j = 0; j + 1 < m; j++)
-            base += v[j] * slope[j];
-        double along = m > 0 ? slope[m - 1] : 0;
-        const double *restrict x = table->center + start;
-        double *restrict out = u;
-        for (size_t k = 0; k < length; k++)
-            out[k] = base + along * x[k];
-        u += length;
+            base += v[j] * g[1 + j];
+        line_times(length, table->center + start, base, m > 0 ? g[m] : 0, rho, flow);
+        rho += length;
+        flow += length;
         first += length;
         count -= length;
     }
 }
 
 /* The velocity is affine in v, so that its largest values in a row are at the ends of the value axes. */
-double hf_table_speed(const hf_table *table, const double *coefficients, const double *slopes, size_t axis) {
-    size_t n = table->model->alphas, m = table->model->values;
-    double speed = 0, slope[HF_VALUE_MAX];
+double hf_table_speed(const hf_table *table, const double *velocities, size_t axis) {
+    size_t n = table->model->alphas, terms = 1 + table->model->values;
+    double speed = 0;
     for (size_t row = 0; row < table->rows; row++) {
-        double low = velocity_of_row(table, coefficients, slopes, axis, row, slope), high = low;
-        for (size_t j = 0; j < m; j++) {
-            double a = slope[j] * hf_grid_center(table->grid, n + j, 0);
-            double b =
-                slope[j] * hf_grid_center(table->grid, n + j, hf_grid_axis(table->grid, n + j)->cells - 1);
-            low += fmin(a, b);
-            high += fmax(a, b);
+        const double *g = velocities + (axis * table->rows + row) * terms;
+        double low = g[0], high = g[0];
+        for (size_t j = 1; j < terms; j++) {
+            size_t last = hf_grid_axis(table->grid, n + j - 1)->cells - 1;
+            double a = g[j] * hf_grid_center(table->grid, n + j - 1, 0);
+            double b = g[j] * hf_grid_center(table->grid, n + j - 1, last);
+            low += a < b ? a : b;
+            high += a < b ? b : a;
         }
-        speed = fmax(speed, fmax(-low, high));
+        double fastest = -low > high ? -low : high;
+        speed = fastest > speed ? fastest : speed;
     }
     return speed;
 }

@@ -11,6 +11,7 @@
 /* What every run is held to; docs/numerics.md, section 8. */
 static const double mass_limit = 1e-12;
 static const double wall_warning = 1e-6;
+static const double wall_error = 0.02;
 /* More negative mass than this shows in a picture of the density. */
 static const double resolved_limit = 1e-3;
 
@@ -202,17 +203,33 @@ static hf_status estimate(hf_error *error, report *r, hf_solution_writer *writer
     return hf_solution_writer_errors(error, writer, r->outputs, r->errors);
 }
 
-/* What is printed when all is written. */
-static hf_status conclude(hf_error *error, const cli_call *call, const report *r,
-                          const hf_statistics *statistics, double seconds, const char *path) {
-    if (!call->quiet)
-        print_summary(r, statistics, seconds, path, call->argument);
-    if (r->wall_mass > wall_warning)
+/* docs/numerics.md (28) for the bound. */
+static void warn_of_walls(const report *r) {
+    const hf_flux *flux = hf_problem_flux(r->problem);
+    if (!(r->wall_mass > wall_warning))
+        return;
+    if (flux->dual)
+        fprintf(
+            stderr,
+            "headflow: warning: %.2g of the mass, signs left out, has been within %d cells of a wall, where "
+            "the "
+            "order is lost: integrals of functions of slope 1 may err by %.1g; enlarge the box (grid.lower, "
+            "grid.upper), or refine the start\n",
+            r->wall_mass, flux->halo, wall_error * r->wall_mass);
+    else
         fprintf(
             stderr,
             "headflow: warning: %.2g of the mass has been next to a wall: the box is too small (grid.lower, "
             "grid.upper)\n",
             r->wall_mass);
+}
+
+/* What is printed when all is written. */
+static hf_status conclude(hf_error *error, const cli_call *call, const report *r,
+                          const hf_statistics *statistics, double seconds, const char *path) {
+    if (!call->quiet)
+        print_summary(r, statistics, seconds, path, call->argument);
+    warn_of_walls(r);
     if (call->json)
         print_json(r, statistics, seconds, path);
     return check_promises(error, r);

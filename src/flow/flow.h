@@ -15,7 +15,7 @@ struct hf_flow {
     hf_potential potential; /* reads `coefficients` */
     double *moments;        /* shape (alpha-cells, 1 + n_v) */
     double *coefficients;   /* shape (alpha-cells, 1 + n_v) */
-    double *slopes;         /* of a dual flux: shape (n_alpha, alpha-cells, 1 + n_v) */
+    double *velocities;     /* of a dual flux: shape (D, alpha-cells, 1 + n_v) */
     double *logits;         /* shape (E, classes): logits, then residuals in place */
 };
 

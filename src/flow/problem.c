@@ -25,6 +25,9 @@ struct hf_problem {
 
 enum { GIB = 1 << 30 };
 
+/* Parts of a support that a quadrature takes at least: 128 nodes, for profiles narrower than a cell. */
+enum { PANELS_MIN = 16 };
+
 static hf_status check_memory(hf_error *error, const hf_problem *problem) {
     double state = (double)hf_grid_cells(problem->grid) * sizeof(double) * HF_INTEGRATOR_VECTORS;
     double table = (double)hf_table_bytes(problem->model, problem->grid);
@@ -338,23 +341,31 @@ static void profile_means(const hf_profile *profile, const hf_grid *grid, size_t
     }
 }
 
-/* The same as point values: the nodes of a quadrature, twice as many as cells, are spread over the cells. */
+/* The same as point values: the nodes of a quadrature are spread over the cells, eight or more in each cell
+ * that the profile fills. */
 static hf_status spread_profile(hf_error *error, const hf_profile *profile, const hf_grid *grid, size_t d,
                                 double *factor) {
     const hf_axis *axis = hf_grid_axis(grid, d);
-    size_t nodes = profile->kind == HF_PROFILE_DIRAC ? 1 : 2 * axis->cells;
+    double lower, upper, h = hf_grid_spacing(grid, d);
+    hf_profile_support(profile, axis, &lower, &upper);
+    bool point = profile->kind == HF_PROFILE_DIRAC;
+    size_t panels = (size_t)fmax(ceil((upper - lower) / h), PANELS_MIN);
+    size_t nodes = point ? 1 : panels * HF_PANEL_NODES;
     double *node; /* nodes, then masses */
     HF_TRY(hf_array_create(error, 2 * nodes, &node));
-    hf_status status = hf_profile_quadrature(error, profile, axis, nodes, node, node + nodes);
+    if (point)
+        node[0] = lower, node[1] = 1;
+    else
+        hf_profile_panels(profile, axis, panels, node, node + nodes);
     memset(factor, 0, axis->cells * sizeof *factor);
-    for (size_t k = 0; k < nodes && status == HF_OK; k++) {
+    for (size_t k = 0; k < nodes; k++) {
         double weight[HF_SPREAD];
         size_t first = hf_grid_spread(grid, d, node[k], weight);
         for (size_t s = 0; s < HF_SPREAD; s++)
-            factor[(first + s) % axis->cells] += node[nodes + k] * weight[s] / hf_grid_spacing(grid, d);
+            factor[(first + s) % axis->cells] += node[nodes + k] * weight[s] / h;
     }
     hf_array_destroy(&node);
-    return status;
+    return HF_OK;
 }
 
 /* rho += value times the product of the factors of the axes from d on, from cell `first` on. */

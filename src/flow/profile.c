@@ -5,6 +5,7 @@
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_integration.h>
+#include <gsl/gsl_math.h>
 #include <gsl/gsl_sf_gamma.h>
 #include <math.h>
 
@@ -56,7 +57,7 @@ double hf_profile_mass(const hf_profile *profile, const hf_axis *axis, double x,
     return hf_profile_distribution(profile, axis, y) - hf_profile_distribution(profile, axis, x);
 }
 
-/* Where a profile on an axis lives. */
+/* The whole of where a profile on an axis lives. */
 static void support(const hf_profile *profile, const hf_axis *axis, double *lower, double *upper) {
     *lower = axis->lower;
     *upper = axis->upper;
@@ -69,6 +70,40 @@ static void support(const hf_profile *profile, const hf_axis *axis, double *lowe
     } else if (profile->kind == HF_PROFILE_DIRAC) {
         *lower = *upper = profile->a;
     }
+}
+
+void hf_profile_support(const hf_profile *profile, const hf_axis *axis, double *lower, double *upper) {
+    support(profile, axis, lower, upper);
+    if (profile->kind == HF_PROFILE_NORMAL) {
+        double nearest = clamp(profile->a, *lower, *upper), reach = 8 * profile->b;
+        *lower = fmax(*lower, nearest - reach);
+        *upper = fmin(*upper, nearest + reach);
+    }
+}
+
+/* The density of a profile on its support, up to a factor. */
+static double density(const hf_profile *profile, double x) {
+    double s = (x - profile->a) / profile->b;
+    switch (profile->kind) {
+    case HF_PROFILE_BUMP:
+        return gsl_pow_int(fmax(1 - s * s, 0), BUMP_POWER);
+    case HF_PROFILE_NORMAL:
+        return exp(-0.5 * s * s);
+    case HF_PROFILE_COSINE:
+        return 1 + profile->a * cos(x - profile->b);
+    case HF_PROFILE_UNIFORM:
+    case HF_PROFILE_DIRAC:
+        break;
+    }
+    return 1;
+}
+
+static void normalise(size_t n, double *mass) {
+    double total = 0;
+    for (size_t i = 0; i < n; i++)
+        total += mass[i];
+    for (size_t i = 0; i < n; i++)
+        mass[i] /= total;
 }
 
 double hf_profile_quantile(const hf_profile *profile, const hf_axis *axis, double p) {
@@ -95,28 +130,15 @@ double hf_profile_outside(const hf_profile *profile, const hf_axis *axis) {
 
 hf_status hf_profile_quadrature(hf_error *error, const hf_profile *profile, const hf_axis *axis, size_t n,
                                 double *node, double *mass) {
-    double lower, upper, total = 0;
-    support(profile, axis, &lower, &upper);
-    if (profile->kind == HF_PROFILE_COSINE) {
-        double h = (upper - lower) / (double)n;
-        for (size_t i = 0; i < n; i++) {
-            node[i] = lower + ((double)i + 0.5) * h;
-            mass[i] = (1 + profile->a * cos(node[i] - profile->b)) / (double)n;
-        }
-        return HF_OK;
-    }
-    if (profile->kind == HF_PROFILE_DIRAC) {
-        for (size_t i = 0; i < n; i++) {
-            node[i] = profile->a;
-            mass[i] = i == 0;
-        }
-        return HF_OK;
-    }
+    double lower, upper;
     bool bump = profile->kind == HF_PROFILE_BUMP;
-    if (profile->kind == HF_PROFILE_NORMAL) { /* all but 1e-15 of the mass, so that nodes are not wasted */
-        double nearest = clamp(profile->a, lower, upper), reach = 8 * profile->b;
-        lower = fmax(lower, nearest - reach);
-        upper = fmin(upper, nearest + reach);
+    hf_profile_support(profile, axis, &lower, &upper);
+    if (profile->kind == HF_PROFILE_DIRAC || profile->kind == HF_PROFILE_COSINE) {
+        for (size_t i = 0; i < n; i++) {
+            node[i] = lower + ((double)i + 0.5) * (upper - lower) / (double)n;
+            mass[i] = profile->kind == HF_PROFILE_COSINE ? density(profile, node[i]) / (double)n : i == 0;
+        }
+        return HF_OK;
     }
     gsl_integration_fixed_workspace *rule =
         gsl_integration_fixed_alloc(bump ? gsl_integration_fixed_gegenbauer : gsl_integration_fixed_legendre,
@@ -125,13 +147,30 @@ hf_status hf_profile_quadrature(hf_error *error, const hf_profile *profile, cons
         return hf_raise(error, HF_ERR_MEMORY, "no Gauss rule of %zu nodes", n);
     const double *nodes = gsl_integration_fixed_nodes(rule), *weights = gsl_integration_fixed_weights(rule);
     for (size_t i = 0; i < n; i++) {
-        double s = (nodes[i] - profile->a) / profile->b;
         node[i] = nodes[i];
-        mass[i] = weights[i] * (profile->kind == HF_PROFILE_NORMAL ? exp(-0.5 * s * s) : 1);
-        total += mass[i];
+        mass[i] =
+            weights[i] * (bump ? 1 : density(profile, nodes[i])); /* the bump is the rule's own weight */
     }
-    for (size_t i = 0; i < n; i++)
-        mass[i] /= total;
+    normalise(n, mass);
     gsl_integration_fixed_free(rule);
     return HF_OK;
+}
+
+void hf_profile_panels(const hf_profile *profile, const hf_axis *axis, size_t panels, double *node,
+                       double *mass) {
+    static const double abscissa[HF_PANEL_NODES / 2] = {0.18343464249564980494, 0.52553240991632898582,
+                                                        0.79666647741362673959, 0.96028985649753623168};
+    static const double weight[HF_PANEL_NODES / 2] = {0.36268378337836198297, 0.31370664587788728734,
+                                                      0.22238103445337447054, 0.10122853629037625915};
+    double lower, upper;
+    hf_profile_support(profile, axis, &lower, &upper);
+    double half = 0.5 * (upper - lower) / (double)panels;
+    for (size_t p = 0; p < panels; p++)
+        for (size_t q = 0; q < HF_PANEL_NODES; q++) {
+            size_t i = p * HF_PANEL_NODES + q;
+            double s = q % 2 == 0 ? -abscissa[q / 2] : abscissa[q / 2];
+            node[i] = lower + half * (2 * (double)p + 1 + s);
+            mass[i] = weight[q / 2] * density(profile, node[i]);
+        }
+    normalise(panels * HF_PANEL_NODES, mass);
 }

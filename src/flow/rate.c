@@ -10,14 +10,15 @@ static void fill_potential(const void *self, size_t first, size_t count, double 
     hf_table_potential(flow->table, flow->coefficients, first, count, psi);
 }
 
-static void fill_velocity(const void *self, size_t axis, size_t first, size_t count, double *u) {
+static void fill_flow(const void *self, size_t axis, size_t first, size_t count, const double *rho,
+                      double *out) {
     const hf_flow *flow = self;
-    hf_table_velocity(flow->table, flow->coefficients, flow->slopes, axis, first, count, u);
+    hf_table_flow(flow->table, flow->velocities, axis, first, count, rho, out);
 }
 
 static double speed(const void *self, size_t axis) {
     const hf_flow *flow = self;
-    return hf_table_speed(flow->table, flow->coefficients, flow->slopes, axis);
+    return hf_table_speed(flow->table, flow->velocities, axis);
 }
 
 hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **out) {
@@ -28,7 +29,7 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
     const hf_events *events = hf_problem_events(problem);
     const hf_model *model = hf_problem_model(problem);
     flow->problem = problem;
-    flow->potential = (hf_potential){flow, fill_potential, fill_velocity, speed};
+    flow->potential = (hf_potential){flow, fill_potential, fill_flow, speed};
     hf_status status = hf_table_create(error, model, grid, hf_problem_sampling(problem), &flow->table);
     if (status == HF_OK)
         status = hf_transport_create(error, grid, hf_problem_flux(problem), hf_problem_limiter(problem),
@@ -40,8 +41,8 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
     if (status == HF_OK)
         status = hf_array_create(error, hf_table_rows(flow->table) * terms, &flow->coefficients);
     if (status == HF_OK && hf_problem_flux(problem)->dual)
-        status = hf_array_create(
-            error, hf_model_attention_coordinates(model) * hf_table_rows(flow->table) * terms, &flow->slopes);
+        status =
+            hf_array_create(error, hf_grid_dim(grid) * hf_table_rows(flow->table) * terms, &flow->velocities);
     if (status == HF_OK)
         status = hf_array_create(error, outputs, &flow->logits);
     if (status != HF_OK) {
@@ -59,7 +60,7 @@ void hf_flow_destroy(hf_flow **flow) {
     hf_transport_destroy(&(*flow)->transport);
     hf_array_destroy(&(*flow)->moments);
     hf_array_destroy(&(*flow)->coefficients);
-    hf_array_destroy(&(*flow)->slopes);
+    hf_array_destroy(&(*flow)->velocities);
     hf_array_destroy(&(*flow)->logits);
     free(*flow);
     *flow = NULL;
@@ -83,8 +84,8 @@ double hf_flow_prepare(hf_flow *flow, const double *rho) {
 
 void hf_flow_rate(hf_flow *flow, const double *rho, double *rate, double *dissipation) {
     hf_flow_prepare(flow, rho);
-    if (flow->slopes != NULL)
-        hf_table_slopes(flow->table, flow->coefficients, flow->slopes);
+    if (flow->velocities != NULL)
+        hf_table_velocities(flow->table, flow->coefficients, flow->velocities);
     hf_transport_apply(flow->transport, &flow->potential, rho, rate, dissipation);
 }
 

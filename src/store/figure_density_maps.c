@@ -198,6 +198,7 @@ static hf_status draw(hf_error *error, const hf_solution *solution, double *rho,
     for (size_t k = 0; k < PANELS; k++) {
         const view *here = &page.panels[k];
         HF_TRY(hf_solution_density(error, solution, here->output, rho));
+        HF_TRY(hf_grid_make_positive(error, page.grid, rho));
         marginalise(page.grid, rho, here, map);
         double highest = write_map(page.grid, here, page.times[here->output], map, data);
         script_panel(&page, k, highest, script);

@@ -5,14 +5,19 @@
  * line, from a copy of the line padded with ghosts; along the others they are the faces between two planes, a
  * block of contiguous cells at a time, and the neighbours are pointers into the density itself. Walls have no
  * flux; beyond them the density is mirrored (which leaves the cell at the wall without a slope), or zero for
- * a dual flux. */
+ * a dual flux, to which walls are sticky. docs/numerics.md (28). */
 #include <headflow/transport.h>
+
+#include "base/simd.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 512 };
+enum { BLOCK = 256 };
+
+/* A wall holds all of what the velocity presses on it from this share of the greatest speed on. */
+static const double sticky_speed = 0.02;
 
 struct hf_transport {
     const hf_grid *grid;
@@ -23,7 +28,7 @@ struct hf_transport {
     double *psi;    /* potential along a line with one ghost a side, or of three blocks */
     double *fluxes; /* fluxes of a line, or of three blocks */
     double *flow;   /* dual: u rho along a line with ghosts, or in a ring of 2 halo blocks */
-    double *zeros;  /* dual: a block of the density beyond a wall */
+    double *held; /* dual: blocks of the density at the two walls, less what they hold, and of zeros beyond */
 };
 
 hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flux *flux,
@@ -57,7 +62,7 @@ hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flu
     if (status == HF_OK && flux->dual)
         status = hf_array_create(error, 2 * HF_HALO_MAX * longest, &transport->flow);
     if (status == HF_OK && flux->dual)
-        status = hf_array_create(error, BLOCK, &transport->zeros);
+        status = hf_array_create(error, 3 * BLOCK, &transport->held);
     if (status != HF_OK) {
         hf_transport_destroy(&transport);
         return status;
@@ -73,7 +78,7 @@ void hf_transport_destroy(hf_transport **transport) {
     hf_array_destroy(&(*transport)->psi);
     hf_array_destroy(&(*transport)->fluxes);
     hf_array_destroy(&(*transport)->flow);
-    hf_array_destroy(&(*transport)->zeros);
+    hf_array_destroy(&(*transport)->held);
     free(*transport);
     *transport = NULL;
 }
@@ -87,18 +92,32 @@ static size_t neighbour(ptrdiff_t i, size_t n, bool periodic) {
     return (size_t)(i < 0 ? -1 - i : i >= count ? 2 * count - 1 - i : i);
 }
 
-/* Sum over faces of F (u - tau d log rho/h), times h; faces next to an empty cell have no entropy term. */
-static double face_dissipation(const hf_faces *faces, const hf_flux *flux_type, const double *flux) {
-    const double *left = faces->rho[flux_type->halo - 1], *right = faces->rho[flux_type->halo];
+/* Sum over faces of F (Psi_L - Psi_R). */
+HF_CLONES static double work_done(const hf_faces *faces, const double *restrict flux) {
+    const double *restrict left = faces->psi_left, *restrict right = faces->psi_right;
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t f = 0; f < faces->count; f++)
-        sum += flux[f] * (faces->psi_left[f] - faces->psi_right[f]);
+        sum += flux[f] * (left[f] - right[f]);
+    return sum;
+}
+
+/* Sum over faces of F (u - tau d log rho/h), times h; faces next to an empty cell have no entropy term. */
+static double face_dissipation(const hf_faces *faces, const hf_flux *flux_type, const double *flux) {
+    const double *left = faces->rho[flux_type->halo - 1], *right = faces->rho[flux_type->halo];
+    double sum = work_done(faces, flux);
     if (faces->temperature > 0)
         for (size_t f = 0; f < faces->count; f++)
             if (left[f] > 0 && right[f] > 0)
                 sum += flux[f] * faces->temperature * log(left[f] / right[f]);
     return sum;
+}
+
+/* What enters and leaves a row of cells. */
+HF_CLONES static void update(size_t count, const double *restrict in, const double *restrict out,
+                             double scale, double *restrict rate) {
+    for (size_t i = 0; i < count; i++)
+        rate[i] += (in[i] - out[i]) * scale;
 }
 
 /* Fluxes and their contribution to the dissipation, for faces whose stencils are set up. */
@@ -109,12 +128,16 @@ static void evaluate(const hf_transport *transport, const hf_faces *faces, doubl
         *dissipation += face_dissipation(faces, transport->flux, flux) / faces->spacing;
 }
 
-/* u rho on a block of contiguous cells. */
-static void fill_flow(const hf_potential *potential, size_t d, size_t first, size_t count,
-                      const double *restrict rho, double *restrict flow) {
-    potential->velocity(potential->self, d, first, count, flow);
-    for (size_t i = 0; i < count; i++)
-        flow[i] *= rho[first + i];
+/* Leave of the density of cells before a wall, and of u rho there, what the wall does not hold: all where the
+ * velocity points away from the wall, less and less as it presses on it. What diffuses is not held.
+ * side: -1 at the lower end of the axis, 1 at the upper one. */
+static void release(const hf_faces *faces, double side, size_t count, double *rho, double *flow) {
+    for (size_t i = 0; i < count && faces->temperature == 0; i++) {
+        double share = rho[i] != 0 ? 1 - side * flow[i] / rho[i] / (sticky_speed * faces->speed) : 1;
+        share = share > 1 ? 1 : share > 0 ? share : 0;
+        rho[i] *= share;
+        flow[i] *= share;
+    }
 }
 
 /* A line with `halo` ghosts a side from the n values that are in place behind the first ghosts. */
@@ -147,7 +170,11 @@ static void sweep_lines(hf_transport *transport, const hf_potential *potential, 
         memcpy(line + halo, rho + start, n * sizeof *line);
         set_ghosts(line, n, halo, axis->periodic, dual);
         if (dual) {
-            fill_flow(potential, last, start, n, rho, flow + halo);
+            potential->flow(potential->self, last, start, n, rho + start, flow + halo);
+            if (!axis->periodic) {
+                release(faces, -1, 1, line + halo, flow + halo);
+                release(faces, 1, 1, line + halo + n - 1, flow + halo + n - 1);
+            }
             set_ghosts(flow, n, halo, axis->periodic, dual);
         }
         potential->fill(potential->self, start, n, psi + 1);
@@ -156,8 +183,7 @@ static void sweep_lines(hf_transport *transport, const hf_potential *potential, 
         evaluate(transport, faces, flux + first, dissipation);
         if (axis->periodic)
             flux[n] = flux[0];
-        for (size_t i = 0; i < n; i++)
-            rate[start + i] += (flux[i] - flux[i + 1]) * scale;
+        update(n, flux, flux + 1, scale, rate + start);
     }
 }
 
@@ -169,19 +195,28 @@ static void set_stencils(const hf_transport *transport, size_t d, const hf_poten
     const hf_axis *axis = hf_grid_axis(transport->grid, d);
     size_t n = axis->cells, inner = hf_grid_stride(transport->grid, d),
            width = 2 * (size_t)transport->flux->halo;
+    double *lower = transport->held, *upper = lower + BLOCK, *zeros = upper + BLOCK;
     for (size_t k = 0; k < width; k++) {
         ptrdiff_t plane = (ptrdiff_t)(f + k) - (ptrdiff_t)(width / 2);
         size_t cell = base + neighbour(plane, n, axis->periodic) * inner;
         faces->rho[k] = rho + cell;
         if (!transport->flux->dual)
             continue;
-        double *slot = transport->flow + (f + k) % width * BLOCK;
         if (!axis->periodic && (plane < 0 || plane >= (ptrdiff_t)n)) {
-            faces->rho[k] = faces->flow[k] = transport->zeros;
+            faces->rho[k] = faces->flow[k] = zeros;
             continue;
         }
-        if (f == first_face || k + 1 == width)
-            fill_flow(potential, d, cell, faces->count, rho, slot);
+        bool fresh = f == first_face || k + 1 == width;
+        bool wall = !axis->periodic && (plane == 0 || plane + 1 == (ptrdiff_t)n);
+        double *slot = transport->flow + (f + k) % width * BLOCK, *held = plane == 0 ? lower : upper;
+        if (fresh)
+            potential->flow(potential->self, d, cell, faces->count, rho + cell, slot);
+        if (fresh && wall) {
+            memcpy(held, rho + cell, faces->count * sizeof *held);
+            release(faces, plane == 0 ? -1 : 1, faces->count, held, slot);
+        }
+        if (wall)
+            faces->rho[k] = held;
         faces->flow[k] = slot;
     }
 }
@@ -216,8 +251,7 @@ static void sweep_planes(hf_transport *transport, size_t d, const hf_potential *
                 if (f == 0)
                     memcpy(wrapped, flux_out, count * sizeof *wrapped);
                 else
-                    for (size_t i = 0; i < count; i++)
-                        rate[base + (f - 1) * inner + i] += (flux_in[i] - flux_out[i]) * scale;
+                    update(count, flux_in, flux_out, scale, rate + base + (f - 1) * inner);
                 double *swap = flux_in;
                 flux_in = flux_out;
                 flux_out = swap;
