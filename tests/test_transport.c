@@ -533,7 +533,7 @@ static void for_all_duals(unsigned long seed, double lowest, check_dual *check) 
 
 /* rho, or u rho, in the cell so many steps away: through the seam, and nothing beyond a wall. Without
  * diffusion a wall holds the cell before it: from none of it, where the velocity does not press on the wall,
- * to all of it at 2 % of the greatest speed. */
+ * to all of it at a fiftieth of the greatest speed. */
 static double dual_value(const hf_grid *grid, const scheme *s, const field *f, bool flow, const double *rho,
                          size_t cell, size_t d, int steps) {
     ptrdiff_t n = (ptrdiff_t)hf_grid_axis(grid, d)->cells;

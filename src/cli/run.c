@@ -11,6 +11,7 @@
 /* What every run is held to; docs/numerics.md, section 8. */
 static const double mass_limit = 1e-12;
 static const double wall_warning = 1e-6;
+static const double rise_limit = 1e-4; /* the free energy of the flow cannot rise, that of a dual flux may */
 static const double wall_error = 0.02;
 /* More negative mass than this shows in a picture of the density. */
 static const double resolved_limit = 1e-3;
@@ -24,7 +25,8 @@ typedef struct report {
     hf_record start;  /* where the energy balance starts: t = 0, or the first later output when tau > 0 */
     hf_record last;
     double mass_error, minimum, negative_mass, wall_mass; /* the worst of all outputs */
-    double balance; /* the worst of all outputs after `start`; NAN before there is one */
+    double lowest, rise; /* lowest free energy since the start, and how far a later one was above it */
+    double balance;      /* the worst of all outputs after `start`; NAN before there is one */
     size_t outputs;
     hf_record *records,
         *errors; /* all of them, and their errors, where these are estimated: shape (outputs) */
@@ -41,6 +43,8 @@ static hf_status output(hf_error *error, void *self, const hf_record *record, co
         r->records[r->outputs] = *record;
     r->outputs++;
     r->last = *record;
+    r->lowest = fmin(r->lowest, record->free_energy);
+    r->rise = fmax(r->rise, record->free_energy - r->lowest);
     r->mass_error = fmax(r->mass_error, fabs(record->mass - 1));
     r->minimum = fmin(r->minimum, record->minimum);
     r->negative_mass = fmax(r->negative_mass, record->negative_mass);
@@ -132,6 +136,8 @@ static void print_summary(const report *r, const hf_statistics *s, double second
     printf("  %ld steps, %ld right-hand sides, %.3g s\n", s->steps, s->evaluations, seconds);
     printf("  wrote %s%s%s\n", path, e == NULL ? "; the error of the grid: headflow verify " : "",
            e == NULL ? name : "");
+    if (!hf_problem_flux(p)->dual && !heated)
+        printf("  for ten digits: --set scheme.flux=duality7 --set error=estimate\n");
 }
 
 static void print_json(const report *r, const hf_statistics *s, double seconds, const char *path) {
@@ -183,6 +189,13 @@ static hf_status check_promises(hf_error *error, const report *r) {
         return hf_raise(error, HF_ERR_NUMERIC,
                         "minimum density %.3g; promised >= %.3g: lower time.rtol or raise time.atol",
                         r->minimum, -atol);
+    if (r->rise > rise_limit)
+        return hf_raise(
+            error, HF_ERR_NUMERIC,
+            "the free energy rises by %.3g, which the flow forbids: %s is not stable here; refine the "
+            "grid, enlarge the box if mass is at a wall, or use %s",
+            r->rise, hf_problem_flux(r->problem)->name,
+            hf_problem_temperature(r->problem) > 0 ? "scharfetter-gummel" : "muscl");
     if (r->balance > limit)
         return hf_raise(error, HF_ERR_NUMERIC, "energy balance %.3g; promised <= %.3g: lower time.rtol",
                         r->balance, limit);
@@ -244,6 +257,7 @@ static hf_status integrate(hf_error *error, const cli_call *call, const hf_probl
                 .quiet = call->quiet,
                 .terminal = isatty(STDERR_FILENO),
                 .minimum = INFINITY,
+                .lowest = INFINITY,
                 .balance = NAN};
     double started = hf_seconds();
     HF_TRY(hf_solution_writer_create(error, path, problem, text, &writer));

@@ -16,7 +16,9 @@
 
 enum { BLOCK = 256 };
 
-/* A wall holds all of what the velocity presses on it from this share of the greatest speed on. */
+/* A wall holds all of what the velocity presses on it from this share of the greatest speed on. A sharper
+ * switch holds more on lines that are slow beside the fastest, and costs order where tails pass along a wall
+ * (`qkv`). */
 static const double sticky_speed = 0.02;
 
 struct hf_transport {
