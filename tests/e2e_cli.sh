@@ -111,6 +111,38 @@ check '  and complains of the balance' grep -q 'energy balance .*promised' .err 
 promise 0 stable 1e-6 1e-8 '[64,64]'
 promise 0 gibbs 1e-6 1e-8 '[48,48]'
 
+# ---- the duality flux: digits with an error estimate, said to the last one that is known; heads for a start
+
+returns 0 run retrieval --set scheme.flux=duality7 --set error=estimate --set 'grid.cells=[64,64]' --json -o dual
+says '^  risk +0\.48482[0-9]{1,4} nat, estimated error [1-9]e-0[6-9]'
+says 'the density is resolved'
+known() { # the risk of the flow map, and the estimate of what it is missed by
+  tail -n 1 .out >summary
+  "$python" - summary <<'END'
+import json, sys
+
+summary = json.load(open(sys.argv[1]))
+print(summary)
+missed = abs(summary["risk"] - 0.484822103981)
+assert missed <= summary["risk_error"] <= 100 * missed
+END
+}
+check '  and the estimate holds the error' known
+returns 0 figures dual
+returns 2 run retrieval --set scheme.flux=duality7 --set error=estimate --set 'grid.cells=[20,20]' -o few
+complains 'grid.cells.*20 cells.*at least 21'
+returns 2 run retrieval --set error=guess -o few
+complains 'none.*estimate'
+leaves_no few
+printf 'v\n-0.25\n0.5\n' >heads.csv
+sed 's/^initial:.*/initial: {heads: heads.csv}/; /^  v: {bump/d' "$HEADFLOW_CASES/ridge.yaml" >heads.yaml
+returns 0 run heads.yaml --set scheme.flux=duality7 --set 'grid.cells=[64]' -o heads
+says 'does not resolve the density'
+printf 'v\n-0.25\n9\n' >heads.csv
+returns 2 run heads.yaml -o heads2
+complains 'heads\.csv:3: v: 9 lies 5 beyond the box'
+leaves_no heads2
+
 # ---- figures: each format, and a script that draws again by itself
 
 found() { [[ -n $(find "$1" -name "*.$2" -size +0) ]]; }

@@ -14,7 +14,7 @@ static const double wall_warning = 1e-6;
 static const double rise_limit = 1e-4; /* the free energy of the flow cannot rise, that of a dual flux may */
 static const double wall_error = 0.02;
 /* More negative mass than this shows in a picture of the density. */
-static const double resolved_limit = 1e-3;
+static const double resolved_limit = 1e-2;
 
 typedef struct report {
     const hf_problem *problem;
@@ -100,10 +100,9 @@ static void print_known(const char *what, double value, const double *error) {
 static void print_density(const report *r) {
     if (hf_problem_flux(r->problem)->dual)
         printf("  negative mass    %.2g (%s)\n", r->negative_mass,
-               r->negative_mass > resolved_limit ? "the density is finer than the grid and not to be read "
-                                                   "point by point; its integrals are exact to "
-                                                   "the order of the flux"
-                                                 : "the density is resolved");
+               r->negative_mass > resolved_limit
+                   ? "the grid does not resolve the density: read its integrals, not its values"
+                   : "the density is resolved");
     else
         printf("  minimum density  %.2g (promised >= %.2g)\n", r->minimum, -hf_problem_atol(r->problem));
 }
