@@ -403,3 +403,52 @@ Test(record, agrees_with_the_functions_of_the_flow) {
     }
     gsl_rng_free(random);
 }
+
+/* A signed density of a dual flux: negative mass and the mass without signs in the cells whose stencil
+ * reaches a wall, by sums over rows and columns; the functionals are those of point masses at the centres. */
+Test(extremes, of_a_signed_density) {
+    gsl_rng *random = make_random(92);
+    static const char *const fluxes[] = {"duality5", "duality7"};
+    for (size_t f = 0; f < 2; f++) {
+        toy given = toy_find("stable");
+        subject s;
+        given.input.flux = hf_flux_find(fluxes[f]);
+        given.input.axes[0].cells = 14;
+        given.input.axes[1].cells = 17;
+        hf_problem *problem = toy_create(&given);
+        subject_create(&s, problem, NULL);
+        size_t halo = 3 + f;
+        double volume = hf_grid_volume(s.grid), negative = 0, all = 0, inside = 0, mass = 0;
+        double *points = make_array(2 * s.cells), *masses = make_array(s.cells);
+        double *z = make_array(hf_events_count(hf_problem_events(problem)) *
+                               hf_events_classes(hf_problem_events(problem)));
+        fill_uniform(random, -0.3, 1, s.cells, s.rho);
+        for (size_t i = 0; i < s.cells; i++)
+            mass += s.rho[i] * volume;
+        for (size_t i = 0; i < s.cells; i++) {
+            size_t row = i / 17, column = i % 17;
+            s.rho[i] /= mass;
+            hf_grid_centers(s.grid, i, points + 2 * i);
+            masses[i] = s.rho[i] * volume;
+            negative += s.rho[i] < 0 ? -masses[i] : 0;
+            all += fabs(masses[i]);
+            inside +=
+                row >= halo && row + halo < 14 && column >= halo && column + halo < 17 ? fabs(masses[i]) : 0;
+        }
+        subject_measure(&s);
+        hf_model_atoms_logits(hf_problem_model(problem), s.cells, points, masses, z);
+        double risk = hf_risk_cross_entropy(hf_problem_events(problem), z, NULL);
+        for (size_t i = 0; i < s.cells; i++)
+            risk +=
+                0.125 * masses[i] * (points[2 * i] * points[2 * i] + points[2 * i + 1] * points[2 * i + 1]);
+        cr_expect_float_eq(s.record.risk, risk, 1e-13);
+        cr_expect_float_eq(s.record.negative_mass, negative, 1e-13);
+        cr_expect_float_eq(s.record.wall_mass, all - inside, 1e-13);
+        hf_array_destroy(&points);
+        hf_array_destroy(&masses);
+        hf_array_destroy(&z);
+        subject_destroy(&s);
+        hf_problem_destroy(&problem);
+    }
+    gsl_rng_free(random);
+}

@@ -67,6 +67,7 @@ static hf_record make_record(size_t n, size_t dim) {
                         .wall_mass = made_up(8, n),
                         .sigma2 = made_up(9, n),
                         .one_sided_lipschitz = made_up(10, n)};
+    record.negative_mass = made_up(40, n);
     for (size_t d = 0; d < dim; d++)
         record.mean[d] = made_up(11 + d, n);
     for (size_t d = 0; d < dim * dim; d++)
@@ -114,10 +115,20 @@ static hf_solution_writer *write_records(const hf_problem *problem) {
     return writer;
 }
 
+/* Estimated errors are records, too: here those that were written, of the outputs in reverse. */
+static void write_errors(hf_solution_writer *writer, size_t dim) {
+    hf_error error = {0};
+    hf_record errors[OUTPUTS];
+    for (size_t n = 0; n < OUTPUTS; n++)
+        errors[n] = make_record(OUTPUTS - 1 - n, dim);
+    cr_assert_eq(hf_solution_writer_errors(&error, writer, OUTPUTS, errors), HF_OK, "%s", error.message);
+}
+
 static void write_solution(const hf_problem *problem) {
     hf_error error = {0};
     hf_statistics statistics = {.steps = 12, .evaluations = 34, .last_step = 0.25, .seconds = 1.5, .time = 8};
     hf_solution_writer *writer = write_records(problem);
+    write_errors(writer, hf_grid_dim(hf_problem_grid(problem)));
     hf_status status = hf_solution_writer_finish(&error, writer, &statistics);
     cr_assert_eq(status, HF_OK, "%s", error.message);
     hf_solution_writer_destroy(&writer);
@@ -175,6 +186,31 @@ static void expect_large_arrays(const hf_solution *solution) {
     hf_array_destroy(&logits);
 }
 
+/* The errors, of the outputs in reverse; and none of what cannot be estimated. */
+static void expect_errors(const hf_solution *solution, size_t dim) {
+    static const struct {
+        const char *name;
+        size_t what;
+    } rows[] = {{"risk_error", 1},       {"free_energy_error", 2}, {"dissipation_error", 3},
+                {"dissipated_error", 4}, {"gap_error", 7},         {"sigma2_error", 9}};
+    double *values = make_array(OUTPUTS * dim * dim);
+    hf_error error = {0};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cr_assert_eq(hf_solution_series(&error, solution, rows[i].name, 1, values), HF_OK, "%s",
+                     error.message);
+        for (size_t n = 0; n < OUTPUTS; n++)
+            cr_expect_eq(values[n], made_up(rows[i].what, OUTPUTS - 1 - n), "%s", rows[i].name);
+    }
+    cr_assert_eq(hf_solution_series(&error, solution, "covariance_error", dim * dim, values), HF_OK);
+    for (size_t n = 0; n < OUTPUTS; n++)
+        for (size_t d = 0; d < dim * dim; d++)
+            cr_expect_eq(values[n * dim * dim + d], made_up(21 + d, OUTPUTS - 1 - n));
+    cr_assert_eq(hf_solution_series(&error, solution, "mean_error", dim, values), HF_OK);
+    cr_expect_eq(values[0], made_up(11, OUTPUTS - 1));
+    cr_expect_eq(hf_solution_series(&error, solution, "minimum_error", 1, values), HF_ERR_IO);
+    hf_array_destroy(&values);
+}
+
 static void expect_round_trip(const char *name, const char *cells) {
     static const char *const names[] = {
         "risk",    "free_energy", "dissipation", "dissipated", "mass",
@@ -198,8 +234,10 @@ static void expect_round_trip(const char *name, const char *cells) {
     expect_axes(hf_solution_grid(solution), hf_problem_grid(problem));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         expect_series(solution, names[i], 1 + i, 1);
+    expect_series(solution, "negative_mass", 40, 1);
     expect_series(solution, "mean", 11, dim);
     expect_series(solution, "covariance", 21, dim * dim);
+    expect_errors(solution, dim);
     expect_large_arrays(solution);
     hf_solution_destroy(&solution);
     hf_problem_destroy(&problem);

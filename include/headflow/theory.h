@@ -84,7 +84,7 @@ hf_status hf_refinement_run(hf_error *error, const hf_problem *problem, const hf
 
 /** Estimate the errors of a run from the same problem on two thirds and on four ninths of its cells. Entries
  * of `errors` are those of `records`: an error estimate where the member is an integral of the density, else
- * meaningless. docs/numerics.md (29).
+ * meaningless; NAN where the run ended before its second output. docs/numerics.md (29).
  *  @param[in]  problem  that was run
  *  @param[in]  records  shape (count): all its outputs in order of time, the first at 0
  *  @param[out] errors   shape (count) */

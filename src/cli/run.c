@@ -43,12 +43,14 @@ static hf_status output(hf_error *error, void *self, const hf_record *record, co
         r->records[r->outputs] = *record;
     r->outputs++;
     r->last = *record;
-    r->lowest = fmin(r->lowest, record->free_energy);
-    r->rise = fmax(r->rise, record->free_energy - r->lowest);
     r->mass_error = fmax(r->mass_error, fabs(record->mass - 1));
     r->minimum = fmin(r->minimum, record->minimum);
     r->negative_mass = fmax(r->negative_mass, record->negative_mass);
     r->wall_mass = fmax(r->wall_mass, record->wall_mass);
+    if (record->time >= r->start.time) {
+        r->lowest = fmin(r->lowest, record->free_energy);
+        r->rise = fmax(r->rise, record->free_energy - r->lowest);
+    }
     if (record->time > r->start.time) {
         double lost = r->start.free_energy - record->free_energy;
         r->balance = fmax(r->balance, fabs(lost - (record->dissipated - r->start.dissipated)));
@@ -82,13 +84,18 @@ static void print_cells(FILE *file, const hf_grid *grid, const char *separator) 
         fprintf(file, "%s%zu", d > 0 ? separator : "", hf_grid_axis(grid, d)->cells);
 }
 
+/* With a temperature the balance counts the entropy of all cells, and a dual flux leaves some below zero. */
+static bool promises_balance(const hf_problem *problem) {
+    return !(hf_problem_flux(problem)->dual && hf_problem_temperature(problem) > 0);
+}
+
 static double balance_limit(const hf_problem *problem) {
     return fmax(hf_problem_rtol(problem), 1e-12);
 }
 
 /* A number to its last known digit, with its error; to 12 digits where the error is not known. */
 static void print_known(const char *what, double value, const double *error) {
-    if (error == NULL)
+    if (error == NULL || isnan(*error))
         printf("  %-16s %.12g nat\n", what, value);
     else if (!(*error > 0) || *error >= 1)
         printf("  %-16s %.12g nat, estimated error %.1g\n", what, value, *error);
@@ -124,7 +131,10 @@ static void print_summary(const report *r, const hf_statistics *s, double second
     printf("  gap              %.4g nat (an upper bound of %s - its minimum)\n", r->last.gap,
            heated ? "free energy" : "risk");
     print_known("dissipated", r->last.dissipated, e != NULL ? &e->dissipated : NULL);
-    if (isfinite(r->balance))
+    if (isfinite(r->balance) && !promises_balance(p))
+        printf("  energy balance   %.2g (not promised: the entropy leaves out cells below zero)\n",
+               r->balance);
+    else if (isfinite(r->balance))
         printf("  energy balance   %.2g (promised %.2g%s)\n", r->balance, balance_limit(p),
                heated ? ", from the first output after 0" : "");
     else
@@ -195,7 +205,7 @@ static hf_status check_promises(hf_error *error, const report *r) {
             "grid, enlarge the box if mass is at a wall, or use %s",
             r->rise, hf_problem_flux(r->problem)->name,
             hf_problem_temperature(r->problem) > 0 ? "scharfetter-gummel" : "muscl");
-    if (r->balance > limit)
+    if (promises_balance(r->problem) && r->balance > limit)
         return hf_raise(error, HF_ERR_NUMERIC, "energy balance %.3g; promised <= %.3g: lower time.rtol",
                         r->balance, limit);
     return HF_OK;
@@ -211,7 +221,12 @@ static hf_status estimate(hf_error *error, report *r, hf_solution_writer *writer
     if (!r->quiet)
         fprintf(stderr, "%serror estimate ...%s", r->terminal ? "\r" : "", r->terminal ? "\033[K" : "\n");
     r->line_open = r->terminal && !r->quiet;
-    HF_TRY(hf_estimate_run(error, r->problem, r->outputs, r->records, r->errors));
+    hf_status status = hf_estimate_run(error, r->problem, r->outputs, r->records, r->errors);
+    if (status != HF_OK) {
+        free(r->errors);
+        r->errors = NULL;
+        return status;
+    }
     return hf_solution_writer_errors(error, writer, r->outputs, r->errors);
 }
 
@@ -269,8 +284,8 @@ static hf_status integrate(hf_error *error, const cli_call *call, const hf_probl
         status = hf_flow_create(error, problem, &flow);
     if (status == HF_OK)
         status = hf_flow_integrate(error, flow, &observer, NULL, &statistics);
-    if (status == HF_OK)
-        status = estimate(error, &r, writer);
+    /* a solution is kept also where its error cannot be estimated */
+    hf_status estimated = status == HF_OK ? estimate(error, &r, writer) : HF_OK;
     if (r.line_open)
         fprintf(stderr, "\r\033[K");
     if (status == HF_OK)
@@ -282,7 +297,7 @@ static hf_status integrate(hf_error *error, const cli_call *call, const hf_probl
         status = conclude(error, call, &r, &statistics, seconds, path);
     free(r.records);
     free(r.errors);
-    return status;
+    return status == HF_OK ? estimated : status;
 }
 
 static hf_status run(hf_error *error, const cli_call *call) {

@@ -108,8 +108,12 @@ hf_status hf_estimate_run(hf_error *error, const hf_problem *problem, size_t cou
     double step = hf_problem_end(problem) / (double)(hf_problem_outputs(problem) - 1), ratio = 1;
     if (count > 1 && fabs(records[count - 1].time - (double)(count - 1) * step) > 1e-9 * step)
         outputs = count - 1;
-    if (outputs < 2)
-        return hf_raise(error, HF_ERR_INPUT, "error: estimate: no output after the start to estimate from");
+    if (outputs < 2) { /* at rest from the start: nothing to compare */
+        for (size_t n = 0; n < count; n++)
+            for (size_t k = 0; k < MEMBERS; k++)
+                ((double *)&errors[n])[k] = NAN;
+        return HF_OK;
+    }
     hf_record *taken; /* of the two coarser grids, then their differences */
     HF_TRY(hf_allocate(error, COARSER * outputs, sizeof *taken, &taken));
     hf_status status = HF_OK;
