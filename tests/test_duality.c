@@ -25,6 +25,12 @@ static hf_problem *read_case(const char *name, const char *const overrides[]) {
     return problem;
 }
 
+/* The long ones want HEADFLOW_FULL=1. */
+static void skip_unless_full(void) {
+    if (getenv("HEADFLOW_FULL") == NULL)
+        cr_skip_test("HEADFLOW_FULL is not set");
+}
+
 static bool has_words(void) {
     return access("/usr/share/dict/words", R_OK) == 0;
 }
@@ -129,9 +135,11 @@ Test(order, of_retrieval) {
     check_case("retrieval", "grid.cells=[128,128]", NULL, 0, 4.8, 6.5, 1e-9);
 }
 Test(order, of_words, .timeout = 200) {
+    skip_unless_full();
     check_case("words", "grid.cells=[64,64]", NULL, 16, 4.8, 6.5, 1e-8);
 }
 Test(order, of_qkv, .timeout = 200) {
+    skip_unless_full();
     check_case("qkv", "grid.cells=[64,64,64]", NULL, 16, 4.8, 6.5, 1e-8);
 }
 Test(order, of_saddle) {
@@ -140,12 +148,14 @@ Test(order, of_saddle) {
 /* Attention turns sharply with the angle: 64 cells do not resolve its adjoint yet (from 128 to 256 cells the
  * orders of duality7 at T = 8 are 6.5, 7.8 and 5.9). */
 Test(order, of_an_angle, .timeout = 200) {
+    skip_unless_full();
     check_case("angle", "grid.cells=[128,128]", "time.end=3", 16, 4.5, 5, 1e-8);
 }
 
 /* On 12 and 24 cells an axis, of which rho_0 has 14. Two attention and two value coordinates: the second
  * score sees the values, the second value the keys. */
 Test(order, in_four_dimensions, .timeout = 200) {
+    skip_unless_full();
     static const double zero[4], attention[] = {1, 0, 0, 0, 0, 0.5, 0.5, 0};
     static const double value[] = {0, 0.5, 0, -0.5, 0.25, 0, -0.25, 0};
     toy given = toy_find("retrieval");
@@ -181,7 +191,8 @@ static void check_digits(const char *name, const char *cells, const char *end, s
 Test(digits, of_stable) {
     check_digits("stable", "grid.cells=[64,64]", "time.end=60", 0, 1e-10);
 }
-Test(digits, of_qkv) {
+Test(digits, of_qkv, .timeout = 200) {
+    skip_unless_full();
     check_digits("qkv", "grid.cells=[48,48,48]", NULL, 16, 1e-7);
 }
 

@@ -62,8 +62,8 @@ void hf_lagrange_slopes(size_t n, size_t j, double weight[]);
  *  @param[out] marginal  shape (cells of the axis): cell masses */
 void hf_grid_marginal(const hf_grid *grid, const double *rho, size_t axis, double *marginal);
 
-/** Make a signed density non-negative in place, for figures and distances: mass is kept, integrals of smooth
- *  functions change by O(h^2) or more. A density without negative cells is left as it is.
+/** Make a signed density non-negative in place, for maps of it and for distances: mass is kept, integrals of
+ * smooth functions change by O(h^2) or more. A density without negative cells is left as it is.
  *  docs/numerics.md (30). */
 hf_status hf_grid_make_positive(hf_error *error, const hf_grid *grid, double *rho);
 
