@@ -114,7 +114,7 @@ promise 0 gibbs 1e-6 1e-8 '[48,48]'
 # ---- the duality flux: digits with an error estimate, said to the last one that is known; heads for a start
 
 returns 0 run retrieval --set scheme.flux=duality7 --set error=estimate --set 'grid.cells=[64,64]' --json -o dual
-says '^  risk +0\.48482[0-9]{1,4} nat, estimated error [1-9]e-0[6-9]'
+says '^  risk +0\.48482[0-9]{2} nat, estimated error [1-9]e-08'
 says 'the density is resolved'
 known() { # the risk of the flow map, and the estimate of what it is missed by
   tail -n 1 .out >summary

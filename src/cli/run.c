@@ -95,13 +95,12 @@ static double balance_limit(const hf_problem *problem) {
 
 /* A number to its last known digit, with its error; to 12 digits where the error is not known. */
 static void print_known(const char *what, double value, const double *error) {
-    if (error == NULL || isnan(*error))
+    if (error == NULL || isnan(*error)) {
         printf("  %-16s %.12g nat\n", what, value);
-    else if (!(*error > 0) || *error >= 1)
-        printf("  %-16s %.12g nat, estimated error %.1g\n", what, value, *error);
-    else
-        printf("  %-16s %.*f nat, estimated error %.1g\n", what, (int)fmin(ceil(-log10(*error)), 15), value,
-               *error);
+        return;
+    }
+    double decimals = floor(-log10(fmax(*error, 1e-15)));
+    printf("  %-16s %.*f nat, estimated error %.1g\n", what, (int)fmax(decimals, 0), value, *error);
 }
 
 static void print_density(const report *r) {
@@ -151,12 +150,17 @@ static void print_summary(const report *r, const hf_statistics *s, double second
 
 static void print_json(const report *r, const hf_statistics *s, double seconds, const char *path) {
     const hf_grid *grid = hf_problem_grid(r->problem);
+    const hf_record unknown = {.risk = NAN, .free_energy = NAN, .gap = NAN, .dissipated = NAN};
+    const hf_record e = r->errors != NULL ? r->errors[r->outputs - 1] : unknown;
     struct {
         const char *key;
         double value;
     } numbers[] = {{"time", s->time},
                    {"risk", r->last.risk},
-                   {"risk_error", r->errors != NULL ? r->errors[r->outputs - 1].risk : NAN},
+                   {"risk_error", e.risk},
+                   {"free_energy_error", e.free_energy},
+                   {"gap_error", e.gap},
+                   {"dissipated_error", e.dissipated},
                    {"free_energy", r->last.free_energy},
                    {"gap", r->last.gap},
                    {"dissipation", r->last.dissipation},
@@ -241,7 +245,7 @@ static void warn_of_walls(const report *r) {
             "headflow: warning: %.2g of the mass, signs left out, has been within %d cells of a wall, where "
             "the "
             "order is lost: integrals of functions of slope 1 may err by %.1g; enlarge the box (grid.lower, "
-            "grid.upper), or refine the start\n",
+            "grid.upper), or take more cells\n",
             r->wall_mass, flux->halo, wall_error * r->wall_mass);
     else
         fprintf(

@@ -12,7 +12,8 @@ enum { PANELS = 6, COLUMNS = 3, MARGIN = 12 /* around what is filled: a 12th of 
 
 static const double WIDTH = 170, HEIGHT = 105; /* [mm] */
 
-static const double SHOWN = 1e-3; /* of the highest marginal: what counts as empty */
+static const double VISIBLE = 1e-2; /* negative mass that a picture would show */
+static const double SHOWN = 1e-3;   /* of the highest marginal: what counts as empty */
 
 /* What the panels fill of the page. */
 static const double LEFT = 0.085, RIGHT = 0.885, BOTTOM = 0.11, TOP = 0.88;
@@ -26,6 +27,7 @@ typedef struct view {
 /* The whole figure: its maps and the part of each coordinate's axis that they show. */
 typedef struct figure_page {
     const hf_solution *solution;
+    bool changed; /* whether a density visibly below zero has been made non-negative */
     const hf_grid *grid;
     const double *times;
     view panels[PANELS];
@@ -86,6 +88,13 @@ static hf_status frame(hf_error *error, figure_page *page, double *rho, double *
     return HF_OK;
 }
 
+static double negative_mass(const hf_grid *grid, const double *rho) {
+    double negative = 0;
+    for (size_t i = 0; i < hf_grid_cells(grid); i++)
+        negative += fmax(-rho[i], 0);
+    return negative * hf_grid_volume(grid);
+}
+
 /* Marginal density of a pair of coordinates.
  * rho: shape (cells); map: shape (cells of y, cells of x) */
 static void marginalise(const hf_grid *grid, const double *rho, const view *panel, double *map) {
@@ -123,7 +132,6 @@ static void script_begin(const hf_solution *solution, FILE *script) {
     fprintf(script, "set multiplot title ");
     hf_gnuplot_title(script, hf_solution_title(solution), hf_solution_name(solution), WIDTH);
     fprintf(script, "\nset cbrange [0:1]\n"
-                    "set cblabel 'density / maximum'\n"
                     "set cbtics ('0' 0, '0.01' 0.1, '0.1' sqrt(0.1), '0.25' 0.5, '0.5' sqrt(0.5), '1' 1)\n"
                     "set tics out\n"
                     "set title offset 0,-0.7\n");
@@ -176,8 +184,10 @@ static void script_panel(const figure_page *page, size_t k, double highest, FILE
     if (k + 1 < PANELS)
         fprintf(script, "unset colorbox\n");
     else
-        fprintf(script, "set colorbox user origin screen %.4f, screen %.4f size screen 0.015, screen %.4f\n",
-                RIGHT + 0.02, BOTTOM, TOP - BOTTOM);
+        fprintf(script,
+                "set cblabel 'density / maximum%s'\nset colorbox user origin screen %.4f, screen %.4f size "
+                "screen 0.015, screen %.4f\n",
+                page->changed ? " (made non-negative)" : "", RIGHT + 0.02, BOTTOM, TOP - BOTTOM);
     fprintf(script,
             "plot 'density.dat' index %zu nonuniform matrix using 1:2:(sqrt($3 > 0 ? $3 / %.9g : 0)) with "
             "image\n",
@@ -198,6 +208,7 @@ static hf_status draw(hf_error *error, const hf_solution *solution, double *rho,
     for (size_t k = 0; k < PANELS; k++) {
         const view *here = &page.panels[k];
         HF_TRY(hf_solution_density(error, solution, here->output, rho));
+        page.changed = page.changed || negative_mass(page.grid, rho) > VISIBLE;
         HF_TRY(hf_grid_make_positive(error, page.grid, rho));
         marginalise(page.grid, rho, here, map);
         double highest = write_map(page.grid, here, page.times[here->output], map, data);

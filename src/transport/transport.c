@@ -134,7 +134,7 @@ static void evaluate(const hf_transport *transport, const hf_faces *faces, doubl
  * velocity points away from the wall, less and less as it presses on it. What diffuses is not held.
  * side: -1 at the lower end of the axis, 1 at the upper one. */
 static void release(const hf_faces *faces, double side, size_t count, double *rho, double *flow) {
-    for (size_t i = 0; i < count && faces->temperature == 0; i++) {
+    for (size_t i = 0; i < count && faces->temperature == 0 && faces->speed > 0; i++) {
         double share = rho[i] != 0 ? 1 - side * flow[i] / rho[i] / (sticky_speed * faces->speed) : 1;
         share = share > 1 ? 1 : share > 0 ? share : 0;
         rho[i] *= share;
