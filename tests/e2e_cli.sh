@@ -134,6 +134,11 @@ complains 'grid.cells.*20 cells.*at least 21'
 returns 2 run retrieval --set error=guess -o few
 complains 'none.*estimate'
 leaves_no few
+small() { tail -n 1 .out | "$python" -c 'import json, sys; e = json.load(sys.stdin)["risk_error"]; assert 0 < e < 1e-8, e'; }
+returns 0 run stable --set scheme.flux=duality7 --set error=estimate --set 'grid.cells=[96,96]' --set time.stop=1e-3 \
+  --json -o still
+says 'stationary'
+check '  and its last output, between two others, has their error' small
 printf 'v\n-0.25\n0.5\n' >heads.csv
 sed 's/^initial:.*/initial: {heads: heads.csv}/; /^  v: {bump/d' "$HEADFLOW_CASES/ridge.yaml" >heads.yaml
 returns 0 run heads.yaml --set scheme.flux=duality7 --set 'grid.cells=[64]' -o heads

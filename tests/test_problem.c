@@ -624,3 +624,23 @@ Test(problem, needs_events) {
     cr_assert_eq(hf_events_create(NULL, 2, 2, &t.input.events), HF_OK);
     expect_refused(&t.input, "no events");
 }
+
+/* On a grid much finer than the profile the point values are those of the density: the nodes are as dense as
+ * the cells and leave no comb. */
+Test(initial, of_a_dual_flux_is_the_density_where_it_is_smooth) {
+    toy given = toy_find("ridge");
+    hf_axis *axis = &given.input.axes[0];
+    given.input.flux = hf_flux_find("duality7");
+    axis->cells = 1500;
+    hf_problem *problem = toy_create(&given);
+    double *rho = make_array(axis->cells), worst = 0, scale = 315. / 256 / 1.5;
+    cr_assert_eq(hf_problem_initial(NULL, problem, rho), HF_OK);
+    for (size_t i = 0; i < axis->cells; i++) {
+        double s = hf_grid_center(hf_problem_grid(problem), 0, i) / 1.5;
+        worst = fmax(worst, fabs(rho[i] - scale * pow(fmax(1 - s * s, 0), 4)));
+    }
+    /* a cell's width is 1/375 of the radius, and the density has three derivatives at its ends */
+    cr_expect_leq(worst, 1e-7, "%g", worst);
+    hf_array_destroy(&rho);
+    hf_problem_destroy(&problem);
+}
