@@ -197,7 +197,6 @@ static void set_stencils(const hf_transport *transport, size_t d, const hf_poten
     const hf_axis *axis = hf_grid_axis(transport->grid, d);
     size_t n = axis->cells, inner = hf_grid_stride(transport->grid, d),
            width = 2 * (size_t)transport->flux->halo;
-    double *lower = transport->held, *upper = lower + BLOCK, *zeros = upper + BLOCK;
     for (size_t k = 0; k < width; k++) {
         ptrdiff_t plane = (ptrdiff_t)(f + k) - (ptrdiff_t)(width / 2);
         size_t cell = base + neighbour(plane, n, axis->periodic) * inner;
@@ -205,12 +204,13 @@ static void set_stencils(const hf_transport *transport, size_t d, const hf_poten
         if (!transport->flux->dual)
             continue;
         if (!axis->periodic && (plane < 0 || plane >= (ptrdiff_t)n)) {
-            faces->rho[k] = faces->flow[k] = zeros;
+            faces->rho[k] = faces->flow[k] = transport->held + 2 * BLOCK;
             continue;
         }
         bool fresh = f == first_face || k + 1 == width;
         bool wall = !axis->periodic && (plane == 0 || plane + 1 == (ptrdiff_t)n);
-        double *slot = transport->flow + (f + k) % width * BLOCK, *held = plane == 0 ? lower : upper;
+        double *slot = transport->flow + (f + k) % width * BLOCK;
+        double *held = transport->held + (plane == 0 ? 0 : BLOCK);
         if (fresh)
             potential->flow(potential->self, d, cell, faces->count, rho + cell, slot);
         if (fresh && wall) {
