@@ -62,6 +62,9 @@ void hf_lagrange_slopes(size_t n, size_t j, double weight[]);
  *  @param[out] marginal  shape (cells of the axis): cell masses */
 void hf_grid_marginal(const hf_grid *grid, const double *rho, size_t axis, double *marginal);
 
+/** sum max(-rho, 0) |C|. @param[in] rho shape (cells) */
+double hf_grid_negative_mass(const hf_grid *grid, const double *rho);
+
 /** Make a signed density non-negative in place, for maps of it and for distances: mass is kept, integrals of
  * smooth functions change by O(h^2) or more. A density without negative cells is left as it is.
  *  docs/numerics.md (30). */

@@ -264,29 +264,40 @@ HF_CLONES static void parabola(size_t count, const double *restrict x, double a,
         out[k] = a + x[k] * (b + c * x[k]);
 }
 
+/* The part of a range of cells that lies on one line of the last value axis, where a function with
+ * coefficients on the rows is base + slope x. */
+typedef struct piece {
+    size_t row, length;
+    const double *x;
+    double v[HF_VALUE_MAX]; /* of the other value axes */
+    double base, slope;
+} piece;
+
+static piece first_piece(const hf_table *table, const double *coefficients, size_t first, size_t count) {
+    size_t m = table->model->values, inside = first % table->value_cells, start = inside % table->line;
+    size_t rest = table->line - start;
+    piece p = {.row = first / table->value_cells, .length = count < rest ? count : rest};
+    const double *g = coefficients + p.row * (1 + m);
+    p.x = table->center + start;
+    p.base = g[0];
+    p.slope = m > 0 ? g[m] : 0;
+    line_values(table, inside, p.v);
+    for (size_t j = 0; j + 1 < m; j++)
+        p.base += p.v[j] * g[1 + j];
+    return p;
+}
+
 void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
                         double *psi) {
-    const hf_model *model = table->model;
-    size_t m = model->values, terms = 1 + m, line = table->line;
-    double ridge = model->ridge;
+    double ridge = table->model->ridge, half = table->model->values > 0 ? 0.5 * ridge : 0;
     while (count > 0) {
-        size_t row = first / table->value_cells, inside = first % table->value_cells, start = inside % line;
-        size_t length = count < line - start ? count : line - start;
-        const double *g = coefficients + row * terms;
-        double v[HF_VALUE_MAX] = {0}, base = g[0];
-        line_values(table, inside, v);
-        for (size_t j = 0; j + 1 < m; j++)
-            base += v[j] * g[1 + j];
+        piece p = first_piece(table, coefficients, first, count);
         if (ridge > 0)
-            base += ridge * row_half_square(table, row, v);
-        if (m == 0)
-            psi[0] = base;
-        else {
-            parabola(length, table->center + start, base, g[m], 0.5 * ridge, psi);
-        }
-        psi += length;
-        first += length;
-        count -= length;
+            p.base += ridge * row_half_square(table, p.row, p.v);
+        parabola(p.length, p.x, p.base, p.slope, half, psi);
+        psi += p.length;
+        first += p.length;
+        count -= p.length;
     }
 }
 
@@ -348,21 +359,14 @@ HF_CLONES static void line_times(size_t count, const double *restrict x, double 
 
 void hf_table_flow(const hf_table *table, const double *velocities, size_t axis, size_t first, size_t count,
                    const double *rho, double *flow) {
-    size_t m = table->model->values, terms = 1 + m, line = table->line;
-    const double *velocity = velocities + axis * table->rows * terms;
+    const double *velocity = velocities + axis * table->rows * (1 + table->model->values);
     while (count > 0) {
-        size_t row = first / table->value_cells, inside = first % table->value_cells, start = inside % line;
-        size_t length = count < line - start ? count : line - start;
-        const double *g = velocity + row * terms;
-        double v[HF_VALUE_MAX] = {0}, base = g[0];
-        line_values(table, inside, v);
-        for (size_t j = 0; j + 1 < m; j++)
-            base += v[j] * g[1 + j];
-        line_times(length, table->center + start, base, m > 0 ? g[m] : 0, rho, flow);
-        rho += length;
-        flow += length;
-        first += length;
-        count -= length;
+        piece p = first_piece(table, velocity, first, count);
+        line_times(p.length, p.x, p.base, p.slope, rho, flow);
+        rho += p.length;
+        flow += p.length;
+        first += p.length;
+        count -= p.length;
     }
 }
 

@@ -23,7 +23,7 @@ static size_t wall_cells(const hf_problem *problem) {
 static void extremes(const hf_problem *problem, const double *rho, hf_record *record) {
     const hf_grid *grid = hf_problem_grid(problem);
     size_t width = wall_cells(problem);
-    double minimum = rho[0], negative = 0, wall = 0;
+    double minimum = rho[0], wall = 0;
     for (size_t i = 0; i < hf_grid_cells(grid); i++) {
         bool at_wall = false;
         for (size_t d = 0; d < hf_grid_dim(grid); d++) {
@@ -32,11 +32,10 @@ static void extremes(const hf_problem *problem, const double *rho, hf_record *re
             at_wall = at_wall || (!axis->periodic && (index < width || index + width >= axis->cells));
         }
         minimum = fmin(minimum, rho[i]);
-        negative += fmax(-rho[i], 0);
         wall += at_wall ? fabs(rho[i]) : 0;
     }
     record->minimum = minimum;
-    record->negative_mass = negative * hf_grid_volume(grid);
+    record->negative_mass = hf_grid_negative_mass(grid, rho);
     record->wall_mass = wall * hf_grid_volume(grid);
 }
 

@@ -34,11 +34,11 @@ static void sweep(const hf_grid *grid, size_t axis, double *rho, double *incomin
     }
 }
 
-static double negative(size_t count, const double *rho) {
+double hf_grid_negative_mass(const hf_grid *grid, const double *rho) {
     double sum = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < hf_grid_cells(grid); i++)
         sum += fmax(-rho[i], 0);
-    return sum;
+    return sum * hf_grid_volume(grid);
 }
 
 hf_status hf_grid_make_positive(hf_error *error, const hf_grid *grid, double *rho) {
@@ -46,10 +46,11 @@ hf_status hf_grid_make_positive(hf_error *error, const hf_grid *grid, double *rh
     double mass = 0, kept = 0, *work;
     for (size_t i = 0; i < count; i++)
         mass += rho[i];
-    if (negative(count, rho) == 0)
+    if (hf_grid_negative_mass(grid, rho) == 0)
         return HF_OK;
     HF_TRY(hf_array_create(error, 2 * hf_grid_stride(grid, 0), &work));
-    for (int k = 0; k < SWEEPS && negative(count, rho) > enough * mass; k++)
+    for (int k = 0; k < SWEEPS && hf_grid_negative_mass(grid, rho) > enough * mass * hf_grid_volume(grid);
+         k++)
         for (size_t d = 0; d < hf_grid_dim(grid); d++)
             sweep(grid, d, rho, work, work + hf_grid_stride(grid, 0));
     hf_array_destroy(&work);

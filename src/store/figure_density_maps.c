@@ -88,13 +88,6 @@ static hf_status frame(hf_error *error, figure_page *page, double *rho, double *
     return HF_OK;
 }
 
-static double negative_mass(const hf_grid *grid, const double *rho) {
-    double negative = 0;
-    for (size_t i = 0; i < hf_grid_cells(grid); i++)
-        negative += fmax(-rho[i], 0);
-    return negative * hf_grid_volume(grid);
-}
-
 /* Marginal density of a pair of coordinates.
  * rho: shape (cells); map: shape (cells of y, cells of x) */
 static void marginalise(const hf_grid *grid, const double *rho, const view *panel, double *map) {
@@ -208,7 +201,7 @@ static hf_status draw(hf_error *error, const hf_solution *solution, double *rho,
     for (size_t k = 0; k < PANELS; k++) {
         const view *here = &page.panels[k];
         HF_TRY(hf_solution_density(error, solution, here->output, rho));
-        page.changed = page.changed || negative_mass(page.grid, rho) > VISIBLE;
+        page.changed = page.changed || hf_grid_negative_mass(page.grid, rho) > VISIBLE;
         HF_TRY(hf_grid_make_positive(error, page.grid, rho));
         marginalise(page.grid, rho, here, map);
         double highest = write_map(page.grid, here, page.times[here->output], map, data);
