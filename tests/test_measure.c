@@ -1,5 +1,5 @@
-/* W1 on a line and on a circle: closed forms, the other formula for it, and its symmetries; moments of
- * angles. */
+/* W1 and W2 on a line and on a circle: closed forms, the other formula for them, and their symmetries;
+ * moments of angles. */
 #include "support.h"
 
 #include <criterion/criterion.h>
@@ -21,11 +21,16 @@ static double spacing(const hf_axis *axis) {
     return width(axis) / (double)axis->cells;
 }
 
+static double wasserstein(const hf_axis *axis, int p, const double *cell_mass, size_t count,
+                          const double *point, const double *mass) {
+    double value;
+    cr_assert_eq(hf_wasserstein(NULL, axis, p, cell_mass, &(hf_points){count, point, mass}, &value), HF_OK);
+    return value;
+}
+
 static double distance(const hf_axis *axis, const double *marginal, size_t count, const double *point,
                        const double *mass) {
-    double value;
-    cr_assert_eq(hf_wasserstein1(NULL, axis, marginal, count, point, mass, &value), HF_OK);
-    return value;
+    return wasserstein(axis, 1, marginal, count, point, mass);
 }
 
 /* Cell masses with empty cells among them and points anywhere on the axis, neither of total mass 1. */
@@ -42,8 +47,8 @@ static pair make_pair(gsl_rng *random, const hf_axis *axis) {
     return p;
 }
 
-static double pair_distance(const hf_axis *axis, const pair *p) {
-    return distance(axis, p->marginal, POINTS, p->point, p->mass);
+static double pair_distance(const hf_axis *axis, int power, const pair *p) {
+    return wasserstein(axis, power, p->marginal, POINTS, p->point, p->mass);
 }
 
 /* ---- closed forms -------------------------------------------------------------------------------------- */
@@ -122,6 +127,77 @@ Test(wasserstein1, points_of_the_density_itself) {
     gsl_rng_free(random);
 }
 
+/* int (y - x)^2 dy/L, on the circle with arcs: L^2/12 from anywhere. */
+Test(wasserstein2, uniform_to_a_point) {
+    static const double points[] = {0.731, -2, 4, -2.385, 7.25};
+    double marginal[CELLS];
+    fill_constant(0.3, CELLS, marginal);
+    for (size_t k = 0; k < sizeof points / sizeof points[0]; k++) {
+        double squared = pow(width(&line), 2) / 12 + pow(points[k] - 1, 2);
+        cr_expect_float_eq(wasserstein(&line, 2, marginal, 1, &points[k], NULL), sqrt(squared), 1e-14);
+        cr_expect_float_eq(wasserstein(&circle, 2, marginal, 1, &points[k], NULL), M_PI / sqrt(3), 1e-14);
+    }
+}
+
+/* Points that stand for the density, each for a k-th of a cell, moved by s: s^2 + (h/k)^2/12. On the circle a
+ * density on a third of it, moved through the seam and by whole turns, up to where it pays to send some of it
+ * the other way. */
+Test(wasserstein2, moved_points_of_the_density_itself) {
+    enum { EACH = 5 };
+    gsl_rng *random = make_random(106);
+    for (int a = 0; a < 2; a++) {
+        const hf_axis *axis = both[a];
+        double h = spacing(axis), point[EACH * CELLS], mass[EACH * CELLS];
+        for (double shift = -1.9; shift < 2; shift += 0.3) {
+            if (axis->periodic && fabs(shift) > 1.2)
+                continue;
+            pair p;
+            for (size_t i = 0; i < CELLS; i++)
+                p.marginal[i] = i < 8 && axis->periodic ? 0 : uniform(random, 0.2, 1);
+            for (size_t i = 0; i < EACH * CELLS; i++) {
+                point[i] = axis->lower + h / EACH * ((double)i + 0.5) + shift;
+                point[i] += axis->periodic ? 2 * M_PI * (double)(i % 3) : 0;
+                mass[i] = p.marginal[i / EACH];
+            }
+            double value = wasserstein(axis, 2, p.marginal, EACH * CELLS, point, mass);
+            cr_expect_float_eq(value, hypot(shift, h / EACH / sqrt(12)), 1e-13 * value, "%s %g: %g",
+                               axis->name, shift, value);
+        }
+    }
+    gsl_rng_free(random);
+}
+
+/* Half of a uniform density goes to each of two points; W2 is the larger of the two distances. */
+Test(wasserstein2, uniform_to_two_points) {
+    double marginal[CELLS], two[] = {3.1, -1.3};
+    fill_constant(2.385, CELLS, marginal);
+    double squared = 9.0 / 12 + 0.5 * (pow(-1.3 + 0.5, 2) + pow(3.1 - 2.5, 2));
+    cr_expect_float_eq(wasserstein(&line, 2, marginal, 2, two, NULL), sqrt(squared), 1e-14);
+    /* on the circle the halves lie about the points as far as these let them: half circles, centres moved */
+    double gap = 2 * M_PI - 4.4, off = (M_PI - gap) / 2;
+    squared = M_PI * M_PI / 12 + off * off;
+    cr_expect_float_eq(wasserstein(&circle, 2, marginal, 2, two, NULL), sqrt(squared), 1e-14);
+    cr_expect_geq(wasserstein(&line, 2, marginal, 2, two, NULL),
+                  distance(&line, marginal, 2, two, (double[]){1, 1}));
+}
+
+Test(wasserstein, refuses_what_is_no_measure) {
+    double marginal[CELLS], value, x[] = {0.3, 0.7};
+    hf_error error = {0};
+    fill_constant(0.3, CELLS, marginal);
+    const hf_points good = {2, x, NULL}, none = {0, x, NULL}, massless = {2, x, (double[]){0, 0}};
+    const hf_points negative = {2, x, (double[]){1.3, -0.1}}, nowhere = {1, (double[]){NAN}, NULL};
+    const hf_points *const bad[] = {&none, &massless, &negative, &nowhere};
+    for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++)
+        cr_expect_eq(hf_wasserstein(&error, &line, 2, marginal, bad[k], &value), HF_ERR_INPUT, "%zu", k);
+    cr_expect_eq(hf_wasserstein(&error, &line, 3, marginal, &good, &value), HF_ERR_INPUT);
+    marginal[3] = -0.01;
+    cr_expect_eq(hf_wasserstein(&error, &line, 2, marginal, &good, &value), HF_ERR_INPUT);
+    cr_expect_eq(hf_wasserstein(&error, &line, 1, marginal, &good, &value), HF_OK);
+    fill_constant(0, CELLS, marginal);
+    cr_expect_eq(hf_wasserstein(&error, &line, 1, marginal, &good, &value), HF_ERR_INPUT);
+}
+
 /* ---- the other formula --------------------------------------------------------------------------------- */
 
 /* Positions of the mass u, continued over the whole line on a circle: Q(u + 1) = Q(u) + length. */
@@ -156,92 +232,98 @@ static double points_quantile(const hf_axis *axis, const pair *p, double u) {
     return turn + best;
 }
 
-/* int |Q_density(u) - Q_points(u - c)| du by midpoints: an error of at most the variation of the integrand,
- * two lengths of the axis, over 2 MESH. */
+/* int |Q_density(u) - Q_points(u - c)|^power du by midpoints: an error of at most the variation of the
+ * integrand over 2 MESH, two lengths of the axis for power 1. */
 enum { MESH = 3000 };
-static double transport_cost(const hf_axis *axis, const pair *p, double c) {
+static double transport_cost(const hf_axis *axis, int power, const pair *p, double c) {
     double sum = 0;
     for (size_t k = 0; k < MESH; k++) {
         double u = ((double)k + 0.5) / MESH;
-        sum += fabs(density_quantile(axis, p->marginal, u) - points_quantile(axis, p, u - c)) / MESH;
+        sum +=
+            pow(fabs(density_quantile(axis, p->marginal, u) - points_quantile(axis, p, u - c)), power) / MESH;
     }
     return sum;
 }
 
 /* The cheapest way to begin the matching on a circle; the cost is convex in c. */
-static double cheapest(const hf_axis *axis, const pair *p) {
+static double cheapest(const hf_axis *axis, int power, const pair *p) {
     double low = -1, high = 1;
     for (int i = 0; i < 25; i++) {
         double left = low + (high - low) / 3, right = high - (high - low) / 3;
-        if (transport_cost(axis, p, left) < transport_cost(axis, p, right))
+        if (transport_cost(axis, power, p, left) < transport_cost(axis, power, p, right))
             high = right;
         else
             low = left;
     }
-    return transport_cost(axis, p, (low + high) / 2);
+    return transport_cost(axis, power, p, (low + high) / 2);
 }
 
-Test(wasserstein1, is_the_cost_of_the_monotone_matching) {
+Test(wasserstein, is_the_cost_of_the_monotone_matching) {
     gsl_rng *random = make_random(101);
-    for (int k = 0; k < 8; k++)
-        for (int a = 0; a < 2; a++) {
-            pair p = make_pair(random, both[a]);
-            double expected = a == 0 ? transport_cost(&line, &p, 0) : cheapest(&circle, &p);
-            cr_expect_float_eq(pair_distance(both[a], &p), expected, 1.5 * width(both[a]) / MESH,
-                               "%s: %g, %g", both[a]->name, pair_distance(both[a], &p), expected);
-        }
+    for (int k = 0; k < 5; k++)
+        for (int power = 1; power <= 2; power++)
+            for (int a = 0; a < 2; a++) {
+                pair p = make_pair(random, both[a]);
+                double expected = a == 0 ? transport_cost(&line, power, &p, 0) : cheapest(&circle, power, &p);
+                double cost = pow(pair_distance(both[a], power, &p), power);
+                cr_expect_float_eq(cost, expected, 1.5 * pow(width(both[a]), power) / MESH, "%s: %g, %g",
+                                   both[a]->name, cost, expected);
+            }
     gsl_rng_free(random);
 }
 
 /* ---- symmetries ---------------------------------------------------------------------------------------- */
 
-static void expect_same(const hf_axis *axis, const pair *p, double expected, const char *what) {
-    cr_expect_float_eq(pair_distance(axis, p), expected, 1e-13, "%s, %s: %g off", axis->name, what,
-                       pair_distance(axis, p) - expected);
+static void expect_same(const hf_axis *axis, int power, const pair *p, double expected, const char *what) {
+    double value = pair_distance(axis, power, p);
+    cr_expect_float_eq(value, expected, 1e-13, "W%d on %s, %s: %g off", power, axis->name, what,
+                       value - expected);
 }
 
 /* The distance does not depend on the order of the points, on the unit of mass, on where zero is, and it
  * scales with the unit of length. */
-Test(wasserstein1, symmetries) {
+Test(wasserstein, symmetries) {
     gsl_rng *random = make_random(102);
-    for (int k = 0; k < 20; k++)
+    for (int k = 0; k < 40; k++)
         for (int a = 0; a < 2; a++) {
+            int power = 1 + k % 2;
             pair p = make_pair(random, both[a]), q = p;
             if (a == 0)
-                p.point[2] = q.point[2] = k % 2 == 0 ? 5.7 : -9.3;
-            double expected = pair_distance(both[a], &p);
+                p.point[2] = q.point[2] = k % 4 < 2 ? 5.7 : -9.3;
+            double expected = pair_distance(both[a], power, &p);
             for (size_t i = 0; i < POINTS; i++) {
                 q.point[i] = p.point[3 * i % POINTS];
                 q.mass[i] = p.mass[3 * i % POINTS];
             }
-            expect_same(both[a], &q, expected, "reordered");
+            expect_same(both[a], power, &q, expected, "reordered");
             for (size_t i = 0; i < POINTS; i++)
                 q.mass[i] *= 17;
             for (size_t i = 0; i < CELLS; i++)
                 q.marginal[i] *= 0.01;
-            expect_same(both[a], &q, expected, "other masses");
+            expect_same(both[a], power, &q, expected, "other masses");
             hf_axis moved = *both[a];
             moved.lower += 0.37;
             moved.upper += 0.37;
             for (size_t i = 0; i < POINTS; i++)
                 q.point[i] += 0.37;
-            expect_same(&moved, &q, expected, "moved");
+            expect_same(&moved, power, &q, expected, "moved");
             moved.lower *= 3;
             moved.upper *= 3;
             for (size_t i = 0; i < POINTS; i++)
                 q.point[i] *= 3;
-            expect_same(&moved, &q, 3 * expected, "stretched");
+            expect_same(&moved, power, &q, 3 * expected, "stretched");
         }
     gsl_rng_free(random);
 }
 
 /* On a circle: turned, cut elsewhere, mirrored. */
-Test(wasserstein1, a_circle_has_no_origin) {
+Test(wasserstein, a_circle_has_no_origin) {
     gsl_rng *random = make_random(103);
     double h = spacing(&circle);
-    for (size_t turn = 0; turn < CELLS; turn++) {
+    for (size_t turn = 0; turn < 2 * CELLS; turn++) {
+        int power = 1 + (int)(turn % 2);
         pair p = make_pair(random, &circle), q = p, mirrored = p;
-        double expected = pair_distance(&circle, &p);
+        double expected = pair_distance(&circle, power, &p);
         for (size_t i = 0; i < CELLS; i++) {
             q.marginal[(i + turn) % CELLS] = p.marginal[i];
             mirrored.marginal[CELLS - 1 - i] = p.marginal[i];
@@ -249,22 +331,23 @@ Test(wasserstein1, a_circle_has_no_origin) {
         hf_axis recut = circle;
         recut.lower -= (double)turn * h;
         recut.upper -= (double)turn * h;
-        expect_same(&recut, &q, expected, "cut elsewhere");
+        expect_same(&recut, power, &q, expected, "cut elsewhere");
         for (size_t i = 0; i < POINTS; i++) {
             q.point[i] += (double)turn * h;
             mirrored.point[i] *= -1;
         }
-        expect_same(&circle, &q, expected, "turned");
-        expect_same(&circle, &mirrored, expected, "mirrored");
-        cr_expect_leq(expected, M_PI / 2 + 1e-14, "nothing is farther than uniform from a point");
+        expect_same(&circle, power, &q, expected, "turned");
+        expect_same(&circle, power, &mirrored, expected, "mirrored");
+        cr_expect_leq(expected, (power == 1 ? M_PI / 2 : M_PI) + 1e-14, "farther than can be");
     }
     gsl_rng_free(random);
 }
 
 /* Points on edges of cells and on one another: split in two, each keeps its place. */
-Test(wasserstein1, coinciding_points_add_up) {
+Test(wasserstein, coinciding_points_add_up) {
     gsl_rng *random = make_random(104);
-    for (int a = 0; a < 2; a++) {
+    for (int k = 0; k < 4; k++) {
+        int a = k / 2, power = 1 + k % 2;
         pair p = make_pair(random, both[a]);
         double point[2 * POINTS], mass[2 * POINTS];
         for (size_t i = 0; i < POINTS; i++) {
@@ -273,8 +356,8 @@ Test(wasserstein1, coinciding_points_add_up) {
             mass[i] = 0.3 * p.mass[i];
             mass[POINTS + i] = 0.7 * p.mass[i];
         }
-        cr_expect_float_eq(distance(both[a], p.marginal, 2 * POINTS, point, mass), pair_distance(both[a], &p),
-                           1e-14);
+        cr_expect_float_eq(wasserstein(both[a], power, p.marginal, 2 * POINTS, point, mass),
+                           pair_distance(both[a], power, &p), 1e-14);
     }
     gsl_rng_free(random);
 }

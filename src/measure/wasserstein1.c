@@ -3,29 +3,15 @@
  * F - G is piecewise linear between the union of the cells' edges and the points; its absolute value is
  * integrated piece by piece. On a circle W1 = min_c int |F - G - c| (Rabin, Delon, Gousseau 2011): c is a
  * median of F - G. */
-#include <headflow/measure.h>
+#include "measure/measure.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-typedef struct atom {
-    double point, mass;
-} atom;
 
 /* A piece of F - G: its length and its values at both ends. */
 typedef struct piece {
     double length, left, right;
 } piece;
-
-static int by_point(const void *a, const void *b) {
-    double x = ((const atom *)a)->point, y = ((const atom *)b)->point;
-    return (x > y) - (x < y);
-}
-
-static double wrap(const hf_axis *axis, double x) {
-    double length = axis->upper - axis->lower, y = x - length * floor((x - axis->lower) / length);
-    return y < axis->upper ? y : axis->lower; /* rounding may land on the upper end */
-}
 
 /* int |left + (right - left) s - c| over a piece. */
 static double integral(const piece *p, double c) {
@@ -50,7 +36,11 @@ static double length_below(size_t pieces, const piece *piece_of, double c) {
 }
 
 static double median(size_t pieces, const piece *piece_of, double length) {
-    double low = -1, high = 1; /* both distribution functions lie in [0, 1] */
+    double low = 0, high = 0;
+    for (size_t i = 0; i < pieces; i++) {
+        low = fmin(low, fmin(piece_of[i].left, piece_of[i].right));
+        high = fmax(high, fmax(piece_of[i].left, piece_of[i].right));
+    }
     for (int i = 0; i < 60; i++) {
         double middle = 0.5 * (low + high);
         if (length_below(pieces, piece_of, middle) < 0.5 * length)
@@ -61,21 +51,20 @@ static double median(size_t pieces, const piece *piece_of, double length) {
     return 0.5 * (low + high);
 }
 
-/* The pieces of F - G from the cells and the sorted atoms. Returns their number, at most cells + count + 2.
- */
-static size_t cut(const hf_axis *axis, const double *marginal, size_t count, const atom *atoms, piece *out) {
-    double h = (axis->upper - axis->lower) / (double)axis->cells, total = 0;
+/* The pieces of F - G. Returns their number, at most cells + count + 2. */
+static size_t cut(const hf_axis *axis, const double *cell_mass, size_t count, const hf_atom *atoms,
+                  piece *out) {
+    double h = (axis->upper - axis->lower) / (double)axis->cells, difference = 0, total = 0;
     for (size_t i = 0; i < axis->cells; i++)
-        total += marginal[i];
+        total += cell_mass[i];
+    double x = fmin(axis->lower, atoms[0].point);
     size_t pieces = 0, next = 0;
-    double difference = 0, x = count > 0 ? fmin(axis->lower, atoms[0].point) : axis->lower;
     for (size_t cell = 0; cell <= axis->cells + 1; cell++) {
         /* the half-lines before the first and behind the last cell count as cells without mass */
         bool inside = cell >= 1 && cell <= axis->cells;
-        double slope = inside ? marginal[cell - 1] / total / h : 0;
-        double end = axis->lower + (double)cell * h;
-        if (cell == axis->cells + 1)
-            end = count > 0 ? fmax(axis->upper, atoms[count - 1].point) : axis->upper;
+        double slope = inside ? cell_mass[cell - 1] / total / h : 0;
+        double end =
+            inside || cell == 0 ? axis->lower + (double)cell * h : fmax(axis->upper, atoms[count - 1].point);
         while (x < end || (next < count && atoms[next].point <= end)) {
             double stop = next < count && atoms[next].point < end ? atoms[next].point : end;
             double after = difference + slope * (stop - x);
@@ -90,28 +79,15 @@ static size_t cut(const hf_axis *axis, const double *marginal, size_t count, con
     return pieces;
 }
 
-hf_status hf_wasserstein1(hf_error *error, const hf_axis *axis, const double *marginal, size_t count,
-                          const double *point, const double *mass, double *out) {
-    atom *atoms;
+hf_status hf_wasserstein1(hf_error *error, const hf_axis *axis, const double *cell_mass, size_t count,
+                          const hf_atom *atoms, double *distance) {
     piece *pieces;
-    HF_TRY(hf_allocate(error, count, sizeof *atoms, &atoms));
-    hf_status status = hf_allocate(error, axis->cells + count + 2, sizeof *pieces, &pieces);
-    if (status != HF_OK) {
-        free(atoms);
-        return status;
-    }
-    double total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += mass[i];
-    for (size_t i = 0; i < count; i++)
-        atoms[i] = (atom){axis->periodic ? wrap(axis, point[i]) : point[i], mass[i] / total};
-    qsort(atoms, count, sizeof *atoms, by_point);
-    size_t used = cut(axis, marginal, count, atoms, pieces);
+    HF_TRY(hf_allocate(error, axis->cells + count + 2, sizeof *pieces, &pieces));
+    size_t used = cut(axis, cell_mass, count, atoms, pieces);
     double c = axis->periodic ? median(used, pieces, axis->upper - axis->lower) : 0;
-    *out = 0;
+    *distance = 0;
     for (size_t i = 0; i < used; i++)
-        *out += integral(&pieces[i], c);
+        *distance += integral(&pieces[i], c);
     free(pieces);
-    free(atoms);
     return HF_OK;
 }

@@ -223,8 +223,8 @@ static hf_status marginal_distance(hf_error *error, const grid_run *run, const m
         double *marginal, distance = 0;
         HF_TRY(hf_array_create(error, axis->cells, &marginal));
         hf_grid_marginal(grid, run->rho, d, marginal);
-        hf_status status = hf_wasserstein1(error, axis, marginal, reference->count[d], reference->point[d],
-                                           reference->mass[d], &distance);
+        hf_points points = {reference->count[d], reference->point[d], reference->mass[d]};
+        hf_status status = hf_wasserstein(error, axis, 1, marginal, &points, &distance);
         hf_array_destroy(&marginal);
         HF_TRY(status);
         *out = fmax(*out, distance);
