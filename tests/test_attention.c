@@ -231,7 +231,7 @@ Test(table, second_moments_equal_the_twin) {
             }
         }
         cr_expect_float_eq(hf_table_half_square(table, rho), half_square, 1e-13);
-        cr_expect_float_eq(hf_table_second_moment(table, rho) / second, 1, 1e-13, "%s %zu %zu", t.form,
+        cr_expect_float_eq(hf_table_second_moment(table, rho, NULL) / second, 1, 1e-13, "%s %zu %zu", t.form,
                            t.alphas, t.values);
         hf_table_destroy(&table);
         hf_array_destroy(&rho);
@@ -449,7 +449,7 @@ static void check_atoms(gsl_rng *random, const trial *t) {
     hf_model_atoms_logits(model, s.cells, theta, mass, exact);
     cr_expect_leq(largest_difference(count * CLASSES, z, exact), 1e-13);
     cr_expect_float_eq(hf_table_half_square(s.table, rho), half, 1e-13);
-    cr_expect_float_eq(hf_table_second_moment(s.table, rho) / second, 1, 1e-12);
+    cr_expect_float_eq(hf_table_second_moment(s.table, rho, NULL) / second, 1, 1e-12);
     hf_array_destroy(&rho);
     hf_array_destroy(&mass);
     hf_array_destroy(&theta);

@@ -16,7 +16,7 @@ enum {
     HF_ATTENTION_MAX = 3,
     HF_VALUE_MAX = 3,
     HF_FEATURES_MAX = 3,
-    HF_WIDTH_MAX = 64,
+    HF_WIDTH_MAX = 64, /* components of a token, and classes */
     HF_TERMS_MAX = 1 + HF_VALUE_MAX
 };
 
@@ -62,6 +62,8 @@ void hf_model_destroy(hf_model **model);
 size_t hf_model_attention_coordinates(const hf_model *model); /**< n_alpha */
 size_t hf_model_value_coordinates(const hf_model *model);     /**< n_v */
 double hf_model_ridge(const hf_model *model);                 /**< lambda */
+/** The heads as they were given; the matrices belong to the model. */
+hf_heads hf_model_heads(const hf_model *model);
 /** Whether the ridge acts on a coordinate: on all but angles, whose square is not a function on the circle.
  */
 bool hf_model_ridged(const hf_model *model, size_t coordinate);
@@ -71,6 +73,13 @@ void hf_model_context(const hf_model *model, size_t event, const double *alpha, 
 
 /** Head logits h_e(theta). @param[out] logits shape (classes). docs/theory.md (4) */
 void hf_model_head_logits(const hf_model *model, size_t event, const double *theta, double *logits);
+
+/** The same with derivatives in theta.
+ *  @param[out] logits    shape (classes)
+ *  @param[out] jacobian  shape (classes, D)
+ *  @param[out] hessian   shape (classes, D, D), or NULL */
+void hf_model_head_derivatives(const hf_model *model, size_t event, const double *theta, double *logits,
+                               double *jacobian, double *hessian);
 
 /** Averaged logits of weighted atoms, z_e = sum_i mass_i h_e(theta_i). docs/theory.md (5).
  *  @param[in]  theta   shape (atoms, D)
@@ -111,6 +120,34 @@ double hf_model_assemble(const hf_model *model, const double *theta, const doubl
  *  @return Psi(theta) */
 double hf_model_potential(const hf_model *model, const double *projection, const double *theta,
                           double *gradient, double *hessian);
+
+/* ---- many heads at once ----------------------------------------------------------------------------- */
+
+/** Events with weights of their own: a minibatch. */
+typedef struct hf_batch {
+    size_t count;
+    const size_t *event;  /**< shape (count) */
+    const double *weight; /**< shape (count) */
+} hf_batch;
+
+/** N heads of equal mass seen by a model: their averaged logits, and the gradient of a potential at each.
+ * Wherever a batch is NULL all events count, with their weights w_e. */
+typedef struct hf_cloud hf_cloud;
+
+/** @param[in] model  borrowed: must outlive the cloud */
+hf_status hf_cloud_create(hf_error *error, const hf_model *model, size_t heads, hf_cloud **out);
+void hf_cloud_destroy(hf_cloud **cloud);
+
+/** Put the heads. @param[in] theta shape (N, D), not kept */
+void hf_cloud_place(hf_cloud *cloud, const double *theta);
+
+/** z_e = (1/N) sum_i h_e(theta_i). @param[out] logits shape (count of the batch, classes) */
+void hf_cloud_logits(hf_cloud *cloud, const hf_batch *batch, double *logits);
+
+/** Gradient of sum_e weight_e r_e . h_e + (lambda/2)|theta|^2 at each head. docs/theory.md (8)-(9).
+ *  @param[in]  residual  shape (count of the batch, classes)
+ *  @param[out] gradient  shape (N, D) */
+void hf_cloud_gradient(hf_cloud *cloud, const hf_batch *batch, const double *residual, double *gradient);
 
 /** The context table over the cells of the alpha-axes of a grid: cell means of c_e by Gauss-Legendre
  *  quadrature, 3 points an axis, or its values at the centres. docs/numerics.md (2). The grid's axes are the
@@ -162,8 +199,10 @@ void hf_table_flow(const hf_table *table, const double *velocities, size_t axis,
 double hf_table_speed(const hf_table *table, const double *velocities, size_t axis);
 
 /** int |h_e|^2 dmu averaged over events: the second moment of the head logits, for sigma^2, with squares of v
- *  as cell means. docs/theory.md (12), docs/numerics.md (17). @param[in] rho shape (cells) */
-double hf_table_second_moment(const hf_table *table, const double *rho);
+ *  as cell means. docs/theory.md (12), docs/numerics.md (17).
+ *  @param[in] rho          shape (cells)
+ *  @param[in] probability  shape (E, classes): h^T (diag p - p p^T) h instead of |h|^2; or NULL */
+double hf_table_second_moment(const hf_table *table, const double *rho, const double *probability);
 
 /** (1/2) sum_i |C| rho_i mean_i |theta|^2, the ridge per unit lambda: docs/numerics.md (5). */
 double hf_table_half_square(const hf_table *table, const double *rho);

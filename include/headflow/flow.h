@@ -140,6 +140,8 @@ double hf_problem_atol(const hf_problem *problem);
 double hf_problem_stop(const hf_problem *problem);
 bool hf_problem_estimate(const hf_problem *problem);
 size_t hf_problem_outputs(const hf_problem *problem);
+/** The output times, index < outputs: the first is 0, the last exactly the end. */
+double hf_problem_output_time(const hf_problem *problem, size_t index);
 
 /** The initial density: exact cell means, or with a dual flux the point values of a measure with the same
  * integrals of smooth functions. docs/numerics.md (1), (27). @param[out] rho shape (cells) */

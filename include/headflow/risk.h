@@ -16,6 +16,11 @@ extern "C" {
  *  @return the risk [nats] */
 double hf_risk_cross_entropy(const hf_events *events, const double *logits, double *residual);
 
+/** The same of one event, without its weight: logsumexp(z) - y . z and softmax(z) - y.
+ *  @param[in]  logits    shape (classes)
+ *  @param[out] residual  shape (classes), or NULL; may be logits itself */
+double hf_risk_event(const hf_events *events, size_t event, const double *logits, double *residual);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
 #ifndef HEADFLOW_STORE_H
 #define HEADFLOW_STORE_H
 
+#include <headflow/chaos.h>
 #include <headflow/theory.h>
 
 #ifdef __cplusplus
@@ -75,6 +76,96 @@ hf_status hf_solution_density(hf_error *error, const hf_solution *solution, size
 /** The logits at `count` times from the index `first` on. @param[out] logits shape (count, E, classes) */
 hf_status hf_solution_logits(hf_error *error, const hf_solution *solution, size_t first, size_t count,
                              double *logits);
+
+/** The problem as it was run, rebuilt from the file alone but for `estimate` and `particles`: events, heads,
+ * axes, initial density, scheme, tolerances and times. Weights of events and of a mixture are the same bit
+ * for bit where they were whole numbers or are few, else within a rounding error, as labels are.
+ *  @return HF_ERR_IO when the file contradicts itself, or is of a version that did not store the heads */
+hf_status hf_solution_problem(hf_error *error, const hf_solution *solution, hf_problem **out);
+
+/* ---- particles.nc: writing -------------------------------------------------------------------------- */
+
+/** What a file of head trajectories holds; all of it is borrowed and copied. */
+typedef struct hf_particles_layout {
+    const char *name, *title; /**< of the case */
+    const char *case_text;    /**< the case file as it was run, overrides included */
+    size_t dim;
+    const char *const *coordinates; /**< shape (dim): names of the head coordinates */
+    size_t time_count;
+    const double *times; /**< shape (time_count): increasing from 0 */
+    size_t ensemble_count;
+    const hf_ensemble *ensembles; /**< shape (ensemble_count), no two equal */
+    size_t seeds;                 /**< numbered from 0 */
+} hf_particles_layout;
+
+/** Head trajectories being written, member after member: a member is an ensemble's run with one seed. Whoever
+ * uses a writer from several threads lets one in at a time. */
+typedef struct hf_particles_writer hf_particles_writer;
+
+/** Begin PATH, or go on with it: members go to PATH.journal first, and those that an interrupted run of the
+ * same layout and version left there are kept. Missing folders above it are created.
+ *  @return HF_ERR_INPUT for a layout that makes no file; HF_ERR_IO when another run is writing it */
+hf_status hf_particles_writer_create(hf_error *error, const char *path, const hf_particles_layout *layout,
+                                     hf_particles_writer **out);
+
+/** Whether a member is there already. */
+bool hf_particles_writer_has(const hf_particles_writer *writer, size_t ensemble, size_t seed);
+
+/** Add a member, in any order.
+ *  @param[in] theta  shape (times, N, D)
+ *  @return HF_ERR_NUMERIC when a head is not finite */
+hf_status hf_particles_writer_put(hf_error *error, hf_particles_writer *writer, size_t ensemble, size_t seed,
+                                  const double *theta);
+
+/** Write PATH from the journal, one member in memory at a time, and remove the journal. The writer can only
+ * be destroyed afterwards.
+ *  @return HF_ERR_INPUT when a member is missing */
+hf_status hf_particles_writer_finish(hf_error *error, hf_particles_writer *writer);
+
+/** A writer that was not finished leaves its journal behind, and PATH as it was. */
+void hf_particles_writer_destroy(hf_particles_writer **writer);
+
+/* ---- head trajectories: reading --------------------------------------------------------------------- */
+
+/** Head trajectories on disk: a particles.nc, or what another program wrote as NetCDF or CSV.
+ * docs/formats.md, section 5. */
+typedef struct hf_trajectories hf_trajectories;
+
+/** Open a file and check all of it but the heads' positions, which are read when they are asked for (of CSV
+ * at once). NetCDF is told from CSV by its first bytes.
+ *  @param[in] coordinates  shape (dim): names of the head coordinates that it must have, in this order; a CSV
+ * file in any
+ *  @return HF_ERR_IO when the file cannot be read or is damaged; HF_ERR_INPUT when it says something wrong */
+hf_status hf_trajectories_read(hf_error *error, const char *path, size_t dim, const char *const coordinates[],
+                               hf_trajectories **out);
+void hf_trajectories_destroy(hf_trajectories **trajectories);
+
+const char *hf_trajectories_path(const hf_trajectories *trajectories);
+size_t hf_trajectories_ensembles(const hf_trajectories *trajectories);
+hf_ensemble hf_trajectories_ensemble(const hf_trajectories *trajectories, size_t ensemble);
+
+/** The numbers of the seeds, all different; shape (*count). */
+const long *hf_trajectories_seeds(const hf_trajectories *trajectories, size_t *count);
+/** The times, increasing from 0; shape (*count). */
+const double *hf_trajectories_times(const hf_trajectories *trajectories, size_t *count);
+
+/** The heads of a member.
+ *  @param[in]  seed   its place among the seeds
+ *  @param[out] theta  shape (times, N, D)
+ *  @return HF_ERR_IO when the file is damaged there; HF_ERR_INPUT when a position is not finite */
+hf_status hf_trajectories_theta(hf_error *error, const hf_trajectories *trajectories, size_t ensemble,
+                                size_t seed, double *theta);
+
+/* ---- chaos.nc --------------------------------------------------------------------------------------- */
+
+/** A comparison as a file; name, title, case and flux are those of the solution.
+ *  @return HF_ERR_INPUT when the comparison has another number of coordinates than the solution */
+hf_status hf_chaos_write(hf_error *error, const char *path, const hf_solution *solution,
+                         const hf_chaos *chaos);
+
+/** The same comparison, bit for bit; to be destroyed with hf_chaos_destroy.
+ *  @return HF_ERR_IO when the file cannot be read, is damaged or contradicts itself */
+hf_status hf_chaos_read(hf_error *error, const char *path, hf_chaos **out);
 
 /* ---- verify.nc -------------------------------------------------------------------------------------- */
 

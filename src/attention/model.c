@@ -10,20 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Attention-weighted sums of an event are taken relative to its top-scoring token: no overflow, and no
- * cancellation where the attention is sharp. */
-typedef struct top_token {
-    size_t token;
-    double score;
-} top_token;
+/* A base matrix and `basis_count` others behind it, each of `count` entries. */
+static hf_status copy_matrices(hf_error *error, size_t count, const double *base, size_t basis_count,
+                               const double *basis, double **out) {
+    HF_TRY(hf_array_create(error, (1 + basis_count) * count, out));
+    memcpy(*out, base, count * sizeof **out);
+    if (basis_count > 0)
+        memcpy(*out + count, basis, basis_count * count * sizeof **out);
+    return HF_OK;
+}
 
-static hf_status copy_matrix(hf_error *error, const double *source, size_t count, double **out) {
-    HF_TRY(hf_array_create(error, count, out));
-    memcpy(*out, source, count * sizeof **out);
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(source[i]))
+static hf_status copy_heads(hf_error *error, const hf_heads *heads, hf_model *model) {
+    size_t square = model->width * model->width, value = model->classes * model->width;
+    HF_TRY(copy_matrices(error, square, heads->attention_base, model->features, heads->attention_basis,
+                         &model->attention_matrix));
+    HF_TRY(copy_matrices(error, value, heads->value_base, model->values, heads->value_basis,
+                         &model->value_matrix[0]));
+    for (size_t j = 0; j < model->values; j++)
+        model->value_matrix[1 + j] = model->value_matrix[j] + value;
+    for (size_t i = 0; i < (1 + model->values) * value; i++)
+        if (!isfinite(model->value_matrix[0][i]))
             return hf_raise(error, HF_ERR_INPUT, "a value matrix has the entry %g; expected finite numbers",
-                            source[i]);
+                            model->value_matrix[0][i]);
     return HF_OK;
 }
 
@@ -44,6 +52,9 @@ static hf_status check(hf_error *error, const hf_heads *heads, const hf_events *
     if (hf_events_width(events) > HF_WIDTH_MAX)
         return hf_raise(error, HF_ERR_INPUT, "tokens of %zu components; expected at most %d",
                         hf_events_width(events), HF_WIDTH_MAX);
+    if (hf_events_classes(events) > HF_WIDTH_MAX)
+        return hf_raise(error, HF_ERR_INPUT, "labels of %zu classes; expected at most %d",
+                        hf_events_classes(events), HF_WIDTH_MAX);
     size_t dim = heads->attention_coordinates + heads->value_coordinates;
     if (!heads->form->accepts(heads->attention_coordinates, heads->attention_basis_count))
         return hf_raise(error, HF_ERR_INPUT,
@@ -67,7 +78,7 @@ hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_event
     hf_model *model;
     HF_TRY(hf_allocate(error, 1, sizeof *model, &model));
     size_t count = hf_events_count(events), width = hf_events_width(events);
-    size_t square = width * width, value = hf_events_classes(events) * width;
+    size_t square = width * width;
     model->events = events;
     model->form = heads->form;
     model->alphas = heads->attention_coordinates;
@@ -76,9 +87,7 @@ hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_event
     model->width = width;
     model->classes = hf_events_classes(events);
     model->ridge = ridge;
-    hf_status status = copy_matrix(error, heads->value_base, value, &model->value_matrix[0]);
-    for (size_t j = 0; j < model->values && status == HF_OK; j++)
-        status = copy_matrix(error, heads->value_basis + j * value, value, &model->value_matrix[1 + j]);
+    hf_status status = copy_heads(error, heads, model);
     size_t stride = 1 + model->features;
     if (status == HF_OK)
         status = hf_array_create(error, hf_events_tokens_total(events) * stride, &model->score);
@@ -111,8 +120,8 @@ hf_status hf_model_create(hf_error *error, const hf_heads *heads, const hf_event
 void hf_model_destroy(hf_model **model) {
     if (model == NULL || *model == NULL)
         return;
-    for (size_t j = 0; j <= HF_VALUE_MAX; j++)
-        hf_array_destroy(&(*model)->value_matrix[j]);
+    hf_array_destroy(&(*model)->attention_matrix);
+    hf_array_destroy(&(*model)->value_matrix[0]);
     hf_array_destroy(&(*model)->score);
     free((*model)->first_token);
     free(*model);
@@ -129,23 +138,27 @@ double hf_model_ridge(const hf_model *model) {
     return model->ridge;
 }
 
+hf_heads hf_model_heads(const hf_model *model) {
+    return (hf_heads){.form = model->form,
+                      .attention_coordinates = model->alphas,
+                      .attention_basis_count = model->features,
+                      .value_coordinates = model->values,
+                      .attention_base = model->attention_matrix,
+                      .attention_basis = model->attention_matrix + model->width * model->width,
+                      .value_base = model->value_matrix[0],
+                      .value_basis = model->value_matrix[0] + model->classes * model->width};
+}
+
 bool hf_model_ridged(const hf_model *model, size_t coordinate) {
     return coordinate >= model->alphas || !model->form->periodic;
 }
 
-static inline double token_score(size_t features, const double *score, const double *phi) {
-    double s = score[0];
-    for (size_t k = 0; k < features; k++)
-        s += phi[k] * score[1 + k];
-    return s;
-}
-
-static top_token find_top(size_t features, size_t length, const double *score, const double *phi) {
-    top_token top = {0, token_score(features, score, phi)};
+hf_top_token hf_model_top_token(size_t features, size_t length, const double *score, const double *phi) {
+    hf_top_token top = {0, hf_model_token_score(features, score, phi)};
     for (size_t s = 1; s < length; s++) {
-        double value = token_score(features, score + s * (1 + features), phi);
+        double value = hf_model_token_score(features, score + s * (1 + features), phi);
         if (value > top.score)
-            top = (top_token){s, value};
+            top = (hf_top_token){s, value};
     }
     return top;
 }
@@ -154,11 +167,11 @@ void hf_model_context_features(const hf_model *model, size_t event, const double
     size_t K = model->features, width = model->width, length = hf_events_length(model->events, event);
     const double *tokens = hf_events_tokens(model->events, event);
     const double *score = model->score + model->first_token[event] * (1 + K);
-    top_token top = find_top(K, length, score, phi);
+    hf_top_token top = hf_model_top_token(K, length, score, phi);
     double total = 0;
     memset(context, 0, width * sizeof *context);
     for (size_t s = 0; s < length; s++) {
-        double p = exp(token_score(K, score + s * (1 + K), phi) - top.score);
+        double p = exp(hf_model_token_score(K, score + s * (1 + K), phi) - top.score);
         total += p;
         for (size_t i = 0; i < width; i++)
             context[i] += p * tokens[s * width + i];
@@ -245,14 +258,14 @@ static void add_event(const hf_model *model, size_t event, const double *project
     const double *tokens = hf_events_tokens(model->events, event);
     const double *score = model->score + model->first_token[event] * (1 + K);
     const double *Q = projection + event * width * terms;
-    top_token top = find_top(K, length, score, phi);
+    hf_top_token top = hf_model_top_token(K, length, score, phi);
     const double *top_scores = score + top.token * (1 + K) + 1, *top_x = tokens + top.token * width;
 
     double total = 0, mb[HF_TERMS_MAX] = {0}, mS[K_MAX] = {0}, mSb[HF_TERMS_MAX][K_MAX] = {{0}};
     double mSS[K_MAX][K_MAX] = {{0}}, mSSb[HF_TERMS_MAX][K_MAX][K_MAX] = {{{0}}};
     for (size_t s = 0; s < length; s++) {
         const double *row = score + s * (1 + K);
-        double p = exp(token_score(K, row, phi) - top.score);
+        double p = exp(hf_model_token_score(K, row, phi) - top.score);
         total += p;
         if (s == top.token)
             continue; /* all differences from the top token vanish */

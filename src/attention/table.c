@@ -38,7 +38,6 @@ struct hf_table {
     double *sums;       /* sum_a moments c: shape (1 + n_v, E, width); and scratch of the same size */
     double *projection; /* shape (1 + n_v, E, width) */
     double *center;     /* of the last value axis: shape (line) */
-    double *value_gram; /* W_j^T W_l: shape (1 + n_v, 1 + n_v, width, width) */
 };
 
 static size_t count_cells(const hf_grid *grid, size_t first, size_t last) {
@@ -84,21 +83,6 @@ static void fill_row(const hf_table *table, size_t row, double *work) {
     }
 }
 
-static void fill_value_gram(hf_table *table) {
-    const hf_model *model = table->model;
-    size_t width = model->width, terms = 1 + model->values;
-    double *gram = table->value_gram;
-    for (size_t j = 0; j < terms; j++)
-        for (size_t l = 0; l < terms; l++)
-            for (size_t i = 0; i < width; i++)
-                for (size_t k = 0; k < width; k++) {
-                    double sum = 0;
-                    for (size_t c = 0; c < model->classes; c++)
-                        sum += model->value_matrix[j][c * width + i] * model->value_matrix[l][c * width + k];
-                    *gram++ = sum;
-                }
-}
-
 hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid, hf_sampling sampling,
                           hf_table **out) {
     *out = NULL;
@@ -122,8 +106,6 @@ hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid 
     if (status == HF_OK)
         status = hf_array_create(error, terms * table->columns, &table->projection);
     if (status == HF_OK)
-        status = hf_array_create(error, terms * terms * model->width * model->width, &table->value_gram);
-    if (status == HF_OK)
         status = hf_array_create(error, table->line, &table->center);
     if (status == HF_OK)
         status = hf_array_create(error, model->width, &work);
@@ -136,7 +118,6 @@ hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid 
     hf_array_destroy(&work);
     for (size_t k = 0; model->values > 0 && k < table->line; k++)
         table->center[k] = hf_grid_center(grid, dim - 1, k);
-    fill_value_gram(table);
     *out = table;
     return HF_OK;
 }
@@ -148,7 +129,6 @@ void hf_table_destroy(hf_table **table) {
     hf_array_destroy(&(*table)->sums);
     hf_array_destroy(&(*table)->projection);
     hf_array_destroy(&(*table)->center);
-    hf_array_destroy(&(*table)->value_gram);
     free(*table);
     *table = NULL;
 }
@@ -429,20 +409,38 @@ static void row_second_moments(const hf_table *table, size_t row, const double *
         moment[j][j] += moment[0][0] * hf_grid_cell_variance(table->grid, n + j - 1, table->sampling);
 }
 
-double hf_table_second_moment(const hf_table *table, const double *rho) {
+/* x.y, or x^T (diag p - p p^T) y where p is not NULL. */
+static double event_product(size_t classes, const double *p, const double *x, const double *y) {
+    double sum = 0, mean_x = 0, mean_y = 0;
+    for (size_t c = 0; c < classes; c++) {
+        double weight = p != NULL ? p[c] : 1;
+        sum += weight * x[c] * y[c];
+        mean_x += weight * x[c];
+        mean_y += weight * y[c];
+    }
+    return p != NULL ? sum - mean_x * mean_y : sum;
+}
+
+double hf_table_second_moment(const hf_table *table, const double *rho, const double *probability) {
     const hf_model *model = table->model;
-    size_t terms = 1 + model->values, width = model->width;
-    double total = 0, moment[HF_TERMS_MAX][HF_TERMS_MAX];
+    size_t terms = 1 + model->values, width = model->width, classes = model->classes;
+    double total = 0, moment[HF_TERMS_MAX][HF_TERMS_MAX], h[HF_TERMS_MAX][HF_WIDTH_MAX];
     for (size_t a = 0; a < table->rows; a++) {
         row_second_moments(table, a, rho, moment);
         for (size_t e = 0; e < table->columns / width; e++) {
-            const double *c = table->context + a * table->columns + e * width, *gram = table->value_gram;
+            const double *context = table->context + a * table->columns + e * width;
             double sum = 0;
             for (size_t j = 0; j < terms; j++)
-                for (size_t l = 0; l < terms; l++)
+                for (size_t c = 0; c < classes; c++) {
+                    h[j][c] = 0;
                     for (size_t i = 0; i < width; i++)
-                        for (size_t k = 0; k < width; k++)
-                            sum += moment[j][l] * *gram++ * c[i] * c[k];
+                        h[j][c] += model->value_matrix[j][c * width + i] * context[i];
+                }
+            for (size_t j = 0; j < terms; j++)
+                for (size_t l = 0; l < terms; l++)
+                    sum += moment[j][l] *
+                           event_product(classes, probability != NULL ? probability + e * classes : NULL,
+                                         h[j], h[l]);
             total += hf_events_weight(model->events, e) * sum;
         }
     }

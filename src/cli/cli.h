@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { CLI_OVERRIDES_MAX = 64 };
+enum { CLI_OVERRIDES_MAX = 64, CLI_FILES_MAX = 64 };
 
 /* The options of all verbs; a verb accepts those in its mask. */
 typedef enum cli_option {
@@ -16,25 +16,38 @@ typedef enum cli_option {
     CLI_JSON = 8,
     CLI_MARKDOWN = 16,
     CLI_LEVELS = 32,
-    CLI_NODES = 64
+    CLI_NODES = 64,
+    CLI_STEP = 128,
+    CLI_BATCH = 256,
+    CLI_TIME = 512,
+    CLI_DRAWS = 1024,
+    CLI_SNAPSHOTS = 2048,
+    CLI_PAIRS = 4096,
+    CLI_EPSILON = 8192
 } cli_option;
 
 typedef struct cli_call {
     const char *argument; /* CASE or PATH; NULL for a verb without one */
+    size_t file_count;    /* of what comes after it, where a verb takes more */
+    const char *files[CLI_FILES_MAX];
     size_t override_count;
     const char *overrides[CLI_OVERRIDES_MAX];
     const char *output; /* NULL: the default folder */
     bool quiet, json, markdown;
-    size_t levels, nodes; /* 0: the default */
+    size_t levels, nodes;       /* 0: the default */
+    double step, time, epsilon; /* NAN: not given */
+    size_t batch, draws, snapshots, pairs;
+    bool batch_given;
 } cli_call;
 
 typedef struct cli_verb {
     const char *name, *argument, *summary, *help;
-    unsigned options; /* which of cli_option */
+    unsigned options;  /* which of cli_option */
+    const char *files; /* what may come after the argument, any number of them; NULL: nothing */
     hf_status (*run)(hf_error *error, const cli_call *call);
 } cli_verb;
 
-extern const cli_verb cli_list, cli_run, cli_verify, cli_figures;
+extern const cli_verb cli_list, cli_run, cli_sgd, cli_compare, cli_verify, cli_figures;
 
 /* Parse what follows the verb. HF_ERR_INPUT with what was expected. */
 hf_status cli_parse(hf_error *error, const cli_verb *verb, int count, char *const arguments[],

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const cli_verb *const verbs[] = {&cli_list, &cli_run, &cli_verify, &cli_figures};
+static const cli_verb *const verbs[] = {&cli_list,    &cli_run,    &cli_sgd,
+                                        &cli_compare, &cli_verify, &cli_figures};
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
 static void print_help(FILE *file) {
@@ -15,8 +16,9 @@ static void print_help(FILE *file) {
           "usage: headflow VERB [ARGUMENT] [OPTIONS]\n\n",
           file);
     for (size_t i = 0; i < VERBS; i++)
-        fprintf(file, "  %-8s %-6s %s\n", verbs[i]->name,
-                verbs[i]->argument != NULL ? verbs[i]->argument : "", verbs[i]->summary);
+        fprintf(file, "  %-8s %-8s %-12s %s\n", verbs[i]->name,
+                verbs[i]->argument != NULL ? verbs[i]->argument : "",
+                verbs[i]->files != NULL ? verbs[i]->files : "", verbs[i]->summary);
     fputs("\n  headflow VERB --help   what a verb does and its options\n"
           "  headflow --version     the version\n\n"
           "CASE is the name of a case (headflow list) or the path of a case file.\n"
@@ -25,8 +27,9 @@ static void print_help(FILE *file) {
 }
 
 static void print_verb_help(const cli_verb *verb) {
-    printf("usage: headflow %s%s%s [OPTIONS]\n\n%s\n\n", verb->name, verb->argument != NULL ? " " : "",
-           verb->argument != NULL ? verb->argument : "", verb->help);
+    printf("usage: headflow %s%s%s%s%s [OPTIONS]\n\n%s\n\n", verb->name, verb->argument != NULL ? " " : "",
+           verb->argument != NULL ? verb->argument : "", verb->files != NULL ? " " : "",
+           verb->files != NULL ? verb->files : "", verb->help);
     cli_print_options(stdout, verb);
 }
 
@@ -39,15 +42,16 @@ static const cli_verb *find_verb(hf_error *error, const char *name) {
     }
     const char *near = hf_nearest(name, VERBS, names);
     hf_raise(error, HF_ERR_INPUT,
-             "unknown verb %s%s%s; expected one of list, run, verify, figures (see --help)", name,
-             near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+             "unknown verb %s%s%s; expected one of list, run, sgd, compare, verify, figures (see --help)",
+             name, near != NULL ? ", did you mean " : "", near != NULL ? near : "");
     return NULL;
 }
 
 static hf_status dispatch(hf_error *error, int count, char *const arguments[]) {
     if (count < 2) {
         print_help(stderr);
-        return hf_raise(error, HF_ERR_INPUT, "no verb; expected one of list, run, verify, figures");
+        return hf_raise(error, HF_ERR_INPUT,
+                        "no verb; expected one of list, run, sgd, compare, verify, figures");
     }
     if (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0) {
         print_help(stdout);

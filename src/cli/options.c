@@ -24,6 +24,14 @@ static const option options[] = {
     {CLI_MARKDOWN, "--markdown", NULL, NULL, "the table as docs/reference.md has it"},
     {CLI_LEVELS, "--levels", NULL, "N", "grids, each with half the cells of the next (2 to 8, default 3)"},
     {CLI_NODES, "--nodes", NULL, "N", "nodes of the flow map, an axis (default: as many as it takes)"},
+    {CLI_STEP, "--step", NULL, "E", "the step of SGD, for files that do not say it"},
+    {CLI_BATCH, "--batch", NULL, "B", "events in a batch, or full, for files that do not say it"},
+    {CLI_TIME, "--time", NULL, "T", "the time of the static bound (default: the last)"},
+    {CLI_DRAWS, "--draws", NULL, "N", "draws for the static bound (default 200)"},
+    {CLI_SNAPSHOTS, "--snapshots", NULL, "N", "times of the distances in all coordinates (default 1: the last)"},
+    {CLI_PAIRS, "--pairs", NULL, "N", "heads times atoms of an exact W2 (default 250000)"},
+    {CLI_EPSILON, "--epsilon", NULL, "E",
+     "of Sinkhorn divergences (default: the square of a coarse cell's width)"},
 };
 enum { OPTIONS = sizeof options / sizeof options[0] };
 
@@ -61,15 +69,33 @@ static hf_status unknown_option(hf_error *error, const cli_verb *verb, const cha
                     name, near != NULL ? ", did you mean " : "", near != NULL ? near : "", verb->name);
 }
 
-static hf_status parse_count(hf_error *error, const option *o, const char *value, size_t *out) {
+static hf_status parse_count(hf_error *error, const option *o, const char *value, long most, size_t *out) {
     char *end;
     errno = 0;
     long number = strtol(value, &end, 10);
-    if (errno != 0 || end == value || *end != '\0' || number < 1 || number > 512)
-        return hf_raise(error, HF_ERR_INPUT, "option %s: %s; expected an integer from 1 to 512", o->name,
-                        value);
+    if (errno != 0 || end == value || *end != '\0' || number < 1 || number > most)
+        return hf_raise(error, HF_ERR_INPUT, "option %s: %s; expected an integer from 1 to %ld", o->name,
+                        value, most);
     *out = (size_t)number;
     return HF_OK;
+}
+
+static hf_status parse_number(hf_error *error, const option *o, const char *value, bool zero, double *out) {
+    char *end;
+    double number = strtod(value, &end);
+    if (end == value || *end != '\0' || !isfinite(number) || !(zero ? number >= 0 : number > 0))
+        return hf_raise(error, HF_ERR_INPUT, "option %s: %s; expected a number %s 0", o->name, value,
+                        zero ? ">=" : ">");
+    *out = number;
+    return HF_OK;
+}
+
+/* An integer, or the word full, which is 0. */
+static hf_status parse_batch(hf_error *error, const option *o, const char *value, cli_call *call) {
+    call->batch_given = true;
+    if (strcmp(value, "full") == 0)
+        return HF_OK;
+    return parse_count(error, o, value, 1000000000, &call->batch);
 }
 
 static hf_status apply_option(hf_error *error, const option *o, const char *value, cli_call *call) {
@@ -94,21 +120,47 @@ static hf_status apply_option(hf_error *error, const option *o, const char *valu
         call->markdown = true;
         return HF_OK;
     case CLI_LEVELS:
-        return parse_count(error, o, value, &call->levels);
+        return parse_count(error, o, value, 512, &call->levels);
     case CLI_NODES:
-        return parse_count(error, o, value, &call->nodes);
+        return parse_count(error, o, value, 512, &call->nodes);
+    case CLI_STEP:
+        return parse_number(error, o, value, false, &call->step);
+    case CLI_BATCH:
+        return parse_batch(error, o, value, call);
+    case CLI_TIME:
+        return parse_number(error, o, value, true, &call->time);
+    case CLI_DRAWS:
+        return parse_count(error, o, value, 1000000, &call->draws);
+    case CLI_SNAPSHOTS:
+        return parse_count(error, o, value, 1000000, &call->snapshots);
+    case CLI_PAIRS:
+        return parse_count(error, o, value, 1000000000, &call->pairs);
+    case CLI_EPSILON:
+        return parse_number(error, o, value, false, &call->epsilon);
     }
+    return HF_OK;
+}
+
+static hf_status add_argument(hf_error *error, const cli_verb *verb, const char *argument, cli_call *call) {
+    if (verb->argument != NULL && call->argument == NULL) {
+        call->argument = argument;
+        return HF_OK;
+    }
+    if (verb->files == NULL)
+        return hf_raise(error, HF_ERR_INPUT, "%s: unexpected argument %s", verb->name, argument);
+    if (call->file_count == CLI_FILES_MAX)
+        return hf_raise(error, HF_ERR_INPUT, "%s: more than %d files", verb->name, CLI_FILES_MAX);
+    call->files[call->file_count++] = argument;
     return HF_OK;
 }
 
 hf_status cli_parse(hf_error *error, const cli_verb *verb, int count, char *const arguments[],
                     cli_call *call) {
+    call->step = call->time = call->epsilon = NAN;
     for (int i = 0; i < count; i++) {
         const char *argument = arguments[i];
         if (argument[0] != '-') {
-            if (verb->argument == NULL || call->argument != NULL)
-                return hf_raise(error, HF_ERR_INPUT, "%s: unexpected argument %s", verb->name, argument);
-            call->argument = argument;
+            HF_TRY(add_argument(error, verb, argument, call));
             continue;
         }
         const char *attached =

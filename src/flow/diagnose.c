@@ -238,7 +238,7 @@ static double head_variance(const hf_flow *flow, const double *rho) {
     for (size_t e = 0; e < hf_events_count(events); e++)
         for (size_t c = 0; c < classes; c++)
             square += hf_events_weight(events, e) * pow(flow->logits[e * classes + c], 2);
-    return hf_table_second_moment(flow->table, rho) - square;
+    return hf_table_second_moment(flow->table, rho, NULL) - square;
 }
 
 /* First and last cell of an axis between the tails of the marginal, signs left out; all of a periodic axis.

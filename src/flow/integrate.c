@@ -310,12 +310,6 @@ static hf_status step(integration *run, double end, bool *stationary) {
     return HF_OK;
 }
 
-/* The k-th of the equally spaced output times; the last one is the end, exactly. */
-static double output_time(const hf_problem *problem, size_t k) {
-    size_t last = hf_problem_outputs(problem) - 1;
-    return k == last ? hf_problem_end(problem) : hf_problem_end(problem) * (double)k / (double)last;
-}
-
 /* Whether the dissipation is at or below time.stop from the start, where no root can be seen. */
 static bool starts_stationary(integration *run) {
     realtype g = 1;
@@ -337,9 +331,9 @@ static hf_status advance(integration *run, hf_statistics *statistics) {
         HF_TRY(step(run, end, &statistics->stationary));
         if (run->sampler != NULL)
             HF_TRY(hf_sampler_step(run->error, run->sampler, run->time));
-        for (; k < outputs && output_time(problem, k) <= run->time; k++) {
-            CV_TRY(run, CVodeGetDky(run->cvode, output_time(problem, k), 0, run->between));
-            HF_TRY(output(run, output_time(problem, k), run->between));
+        for (; k < outputs && hf_problem_output_time(problem, k) <= run->time; k++) {
+            CV_TRY(run, CVodeGetDky(run->cvode, hf_problem_output_time(problem, k), 0, run->between));
+            HF_TRY(output(run, hf_problem_output_time(problem, k), run->between));
         }
         collect(run, statistics);
         if (observer->step != NULL)

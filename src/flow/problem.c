@@ -323,6 +323,10 @@ bool hf_problem_estimate(const hf_problem *problem) {
 size_t hf_problem_outputs(const hf_problem *problem) {
     return problem->outputs;
 }
+double hf_problem_output_time(const hf_problem *problem, size_t index) {
+    size_t last = problem->outputs - 1;
+    return index == last ? problem->end : problem->end * (double)index / (double)last;
+}
 
 const hf_component *hf_problem_components(const hf_problem *problem, size_t *count) {
     *count = problem->component_count;

@@ -4,8 +4,9 @@
 
 #include <math.h>
 
-/* logsumexp(z) - y.z; r = softmax(z) - y where r is not NULL (it may be z itself). */
-static double event_risk(size_t classes, const double *z, const double *y, double *r) {
+double hf_risk_event(const hf_events *events, size_t event, const double *z, double *r) {
+    size_t classes = hf_events_classes(events);
+    const double *y = hf_events_label(events, event);
     double top = z[0];
     for (size_t c = 1; c < classes; c++)
         top = fmax(top, z[c]);
@@ -25,8 +26,7 @@ double hf_risk_cross_entropy(const hf_events *events, const double *logits, doub
     size_t count = hf_events_count(events), classes = hf_events_classes(events);
     double risk = 0;
     for (size_t e = 0; e < count; e++)
-        risk += hf_events_weight(events, e) * event_risk(classes, logits + e * classes,
-                                                         hf_events_label(events, e),
-                                                         residual != NULL ? residual + e * classes : NULL);
+        risk += hf_events_weight(events, e) * hf_risk_event(events, e, logits + e * classes,
+                                                            residual != NULL ? residual + e * classes : NULL);
     return risk;
 }

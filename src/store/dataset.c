@@ -2,9 +2,11 @@
 #include "store/dataset.h"
 #include "store/path.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netcdf.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +14,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DEFLATE_LEVEL = 1 };
+enum {
+    DEFLATE_LEVEL = 1,
+    DEFLATE_MOST = 1032 /* bytes that one compressed byte can hold at most */
+};
 
 struct hf_dataset {
     int id;
     bool open;
-    char *path; /* as the caller named it */
-    char *part; /* where it is until it is finished; NULL when reading */
+    bool written; /* rather than read */
+    size_t bytes; /* of a file that is read */
+    char *path;   /* as the caller named it; with the group's name behind it */
+    char *part;   /* where it is until it is finished; NULL when reading, and of a group */
 };
 
 /* ---- failures --------------------------------------------------------------------------------------- */
@@ -87,6 +94,7 @@ static hf_status dataset_begin(hf_error *error, hf_dataset *dataset) {
         return status;
     }
     dataset->part = part;
+    dataset->written = true;
     HF_TRY(check(error, dataset, nc_create(part, NC_NETCDF4 | NC_CLOBBER, &dataset->id), "create", part));
     dataset->open = true;
     return HF_OK;
@@ -152,6 +160,7 @@ hf_status hf_dataset_open(hf_error *error, const char *path, hf_dataset **out) {
     if (!regular)
         return hf_raise(error, HF_ERR_IO, "%s: cannot read: not a file", path);
     HF_TRY(dataset_allocate(error, path, out));
+    (*out)->bytes = (size_t)status.st_size;
     int code = nc_open(path, NC_NOWRITE, &(*out)->id);
     (*out)->open = code == NC_NOERR;
     if ((*out)->open)
@@ -166,6 +175,51 @@ const char *hf_dataset_path(const hf_dataset *dataset) {
 
 const char *hf_dataset_library(void) {
     return nc_inq_libvers();
+}
+
+/* ---- groups ----------------------------------------------------------------------------------------- */
+
+static hf_status group_allocate(hf_error *error, const hf_dataset *dataset, const char *name, int id,
+                                hf_dataset **out) {
+    char *path;
+    HF_TRY(hf_path_join(error, dataset->path, name, &path));
+    hf_status status = dataset_allocate(error, path, out);
+    free(path);
+    HF_TRY(status);
+    (*out)->id = id;
+    (*out)->written = dataset->written;
+    (*out)->bytes = dataset->bytes;
+    return HF_OK;
+}
+
+hf_status hf_dataset_group(hf_error *error, hf_dataset *dataset, const char *name, hf_dataset **out) {
+    *out = NULL;
+    int id;
+    int code = dataset->written ? nc_def_grp(dataset->id, name, &id) : nc_inq_ncid(dataset->id, name, &id);
+    HF_TRY(check(error, dataset, code, dataset->written ? "create group" : "find group", name));
+    return group_allocate(error, dataset, name, id, out);
+}
+
+hf_status hf_dataset_groups(hf_error *error, const hf_dataset *dataset, size_t *count) {
+    int number;
+    HF_TRY(check(error, dataset, nc_inq_grps(dataset->id, &number, NULL), "read", "groups"));
+    *count = (size_t)number;
+    return HF_OK;
+}
+
+hf_status hf_dataset_group_at(hf_error *error, hf_dataset *dataset, size_t index, hf_dataset **out) {
+    *out = NULL;
+    size_t count;
+    int *ids, number;
+    char name[NC_MAX_NAME + 1];
+    HF_TRY(hf_dataset_groups(error, dataset, &count));
+    HF_TRY(hf_allocate(error, count, sizeof *ids, &ids));
+    int code = nc_inq_grps(dataset->id, &number, ids), id = index < count ? ids[index] : -1;
+    free(ids);
+    if (code == NC_NOERR)
+        code = nc_inq_grpname(id, name);
+    HF_TRY(check(error, dataset, code, "read", "groups"));
+    return group_allocate(error, dataset, name, id, out);
 }
 
 /* ---- definitions ------------------------------------------------------------------------------------ */
@@ -239,6 +293,20 @@ hf_status hf_dataset_set_text(hf_error *error, hf_dataset *dataset, const char *
                  "write attribute", name);
 }
 
+hf_status hf_dataset_set_flags(hf_error *error, hf_dataset *dataset, const char *variable, size_t count,
+                               const char *meanings) {
+    enum { FLAGS_MAX = 16 };
+    long long values[FLAGS_MAX];
+    int id;
+    assert(count <= FLAGS_MAX);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (long long)i;
+    HF_TRY(variable_id(error, dataset, variable, &id));
+    HF_TRY(check(error, dataset, nc_put_att_longlong(dataset->id, id, "flag_values", NC_INT64, count, values),
+                 "write attribute", "flag_values"));
+    return hf_dataset_set_text(error, dataset, variable, "flag_meanings", meanings);
+}
+
 hf_status hf_dataset_set_number(hf_error *error, hf_dataset *dataset, const char *name, double value) {
     return check(error, dataset, nc_put_att_double(dataset->id, NC_GLOBAL, name, NC_DOUBLE, 1, &value),
                  "write attribute", name);
@@ -272,36 +340,112 @@ hf_status hf_dataset_put(hf_error *error, hf_dataset *dataset, const char *varia
                  variable);
 }
 
+static hf_status refuse_dimensions(hf_error *error, const hf_dataset *dataset, const char *variable,
+                                   const char *const dims[]) {
+    char expected[HF_RANK_MAX * HF_NAME_MAX] = "";
+    for (size_t i = 0; dims[i] != NULL; i++) {
+        size_t used = strlen(expected);
+        snprintf(expected + used, sizeof expected - used, "%s%s", i == 0 ? "" : ", ", dims[i]);
+    }
+    return hf_raise(error, HF_ERR_IO, "%s: '%s' has other dimensions; expected (%s)", dataset->path, variable,
+                    expected);
+}
+
+/* Whether the bytes of the file can hold so many numbers. */
+static hf_status check_size(hf_error *error, const hf_dataset *dataset, const char *variable, size_t rank,
+                            const size_t *lengths) {
+    size_t most = dataset->bytes > SIZE_MAX / DEFLATE_MOST ? SIZE_MAX : dataset->bytes * DEFLATE_MOST;
+    size_t count = sizeof(double);
+    bool overflow = false;
+    for (size_t i = 0; i < rank; i++)
+        overflow |= __builtin_mul_overflow(count, lengths[i], &count);
+    if (overflow || count > most)
+        return hf_raise(error, HF_ERR_IO, "%s: '%s' has more values than a file of %zu bytes can hold",
+                        dataset->path, variable, dataset->bytes);
+    return HF_OK;
+}
+
+hf_status hf_dataset_shape(hf_error *error, const hf_dataset *dataset, const char *variable,
+                           const char *const dims[], size_t *lengths) {
+    int id, ids[HF_RANK_MAX];
+    size_t rank;
+    HF_TRY(variable_id(error, dataset, variable, &id));
+    HF_TRY(variable_shape(error, dataset, variable, id, &rank, lengths));
+    HF_TRY(check(error, dataset, nc_inq_vardimid(dataset->id, id, ids), "read", variable));
+    for (size_t i = 0; i < rank || dims[i] != NULL; i++) {
+        char name[NC_MAX_NAME + 1] = "";
+        if (i < rank && dims[i] != NULL)
+            HF_TRY(check(error, dataset, nc_inq_dimname(dataset->id, ids[i], name), "read", variable));
+        if (i == rank || dims[i] == NULL || strcmp(name, dims[i]) != 0)
+            return refuse_dimensions(error, dataset, variable, dims);
+    }
+    return check_size(error, dataset, variable, rank, lengths);
+}
+
 hf_status hf_dataset_get(hf_error *error, const hf_dataset *dataset, const char *variable, size_t first,
                          size_t count, size_t width, double *values) {
     int id;
     size_t rank, start[HF_RANK_MAX], extent[HF_RANK_MAX], found = 1;
     HF_TRY(select_entries(error, dataset, variable, first, count, &id, &rank, start, extent));
+    bool overflow = false;
     for (size_t i = 1; i < rank; i++)
-        found *= extent[i];
-    if (found != width)
+        overflow |= __builtin_mul_overflow(found, extent[i], &found);
+    if (overflow || found != width)
         return hf_raise(error, HF_ERR_IO, "%s: '%s' has %zu values an entry; expected %zu", dataset->path,
                         variable, found, width);
     return check(error, dataset, nc_get_vara_double(dataset->id, id, start, extent, values), "read",
                  variable);
 }
 
+/* The name of an entry: a string, or a row of letters, as NetCDF-3 and its descendants write them. */
+static hf_status get_name(hf_error *error, const hf_dataset *dataset, const char *variable, int id, size_t i,
+                          size_t letters, char name[HF_NAME_MAX]) {
+    if (letters > 0) {
+        size_t start[] = {i, 0}, extent[] = {1, letters};
+        return check(error, dataset, nc_get_vara_text(dataset->id, id, start, extent, name), "read",
+                     variable);
+    }
+    char *text = NULL;
+    HF_TRY(check(error, dataset, nc_get_var1_string(dataset->id, id, &i, &text), "read", variable));
+    int length = snprintf(name, HF_NAME_MAX, "%s", text == NULL ? "" : text);
+    nc_free_string(1, &text);
+    if (length >= HF_NAME_MAX)
+        return hf_raise(error, HF_ERR_IO, "%s: a name in '%s' has %d letters; expected at most %d",
+                        dataset->path, variable, length, HF_NAME_MAX - 1);
+    return HF_OK;
+}
+
 hf_status hf_dataset_get_names(hf_error *error, const hf_dataset *dataset, const char *variable, size_t count,
                                char names[][HF_NAME_MAX]) {
     int id;
+    nc_type type;
+    size_t rank, lengths[HF_RANK_MAX];
     HF_TRY(variable_id(error, dataset, variable, &id));
-    for (size_t i = 0; i < count; i++) {
-        char *text = NULL;
-        HF_TRY(check(error, dataset, nc_get_var1_string(dataset->id, id, &i, &text), "read", variable));
-        snprintf(names[i], HF_NAME_MAX, "%s", text == NULL ? "" : text);
-        nc_free_string(1, &text);
-    }
+    HF_TRY(variable_shape(error, dataset, variable, id, &rank, lengths));
+    HF_TRY(check(error, dataset, nc_inq_vartype(dataset->id, id, &type), "read", variable));
+    bool rows = type == NC_CHAR && rank == 2 && lengths[1] > 0 && lengths[1] < HF_NAME_MAX;
+    if (!rows && !(type == NC_STRING && rank == 1))
+        return hf_raise(error, HF_ERR_IO, "%s: '%s' is no list of names of at most %d letters; expected one",
+                        dataset->path, variable, HF_NAME_MAX - 1);
+    memset(names, 0, count * sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        HF_TRY(get_name(error, dataset, variable, id, i, rows ? lengths[1] : 0, names[i]));
     return HF_OK;
 }
 
 bool hf_dataset_has(const hf_dataset *dataset, const char *variable) {
     int id;
     return nc_inq_varid(dataset->id, variable, &id) == NC_NOERR;
+}
+
+bool hf_dataset_has_attribute(const hf_dataset *dataset, const char *name) {
+    int id;
+    return nc_inq_attid(dataset->id, NC_GLOBAL, name, &id) == NC_NOERR;
+}
+
+bool hf_dataset_has_dimension(const hf_dataset *dataset, const char *name) {
+    int id;
+    return nc_inq_dimid(dataset->id, name, &id) == NC_NOERR;
 }
 
 hf_status hf_dataset_length(hf_error *error, const hf_dataset *dataset, const char *dimension, size_t *out) {

@@ -36,6 +36,18 @@ hf_status hf_dataset_finish(hf_error *error, hf_dataset *dataset);
 /* Close; a file that was being written and was not finished is removed. */
 void hf_dataset_destroy(hf_dataset **dataset);
 
+/* ---- groups ----------------------------------------------------------------------------------------- */
+
+/* A subgroup, created in a file that is written, opened in one that is read. The dimensions of its parents
+ * are its own; variables and attributes are not. It must be destroyed before the file is. */
+hf_status hf_dataset_group(hf_error *error, hf_dataset *dataset, const char *name, hf_dataset **out);
+
+/* The subgroups in the order in which they were made. */
+hf_status hf_dataset_groups(hf_error *error, const hf_dataset *dataset, size_t *count);
+hf_status hf_dataset_group_at(hf_error *error, hf_dataset *dataset, size_t index, hf_dataset **out);
+
+/* ---- definitions ------------------------------------------------------------------------------------ */
+
 /* length 0: unlimited. */
 hf_status hf_dataset_dimension(hf_error *error, hf_dataset *dataset, const char *name, size_t length);
 
@@ -48,6 +60,9 @@ hf_status hf_dataset_define_names(hf_error *error, hf_dataset *dataset, const ch
 /* Attributes of a variable, or of the whole file when `variable` is NULL. */
 hf_status hf_dataset_set_text(hf_error *error, hf_dataset *dataset, const char *variable, const char *name,
                               const char *text);
+/* What the numbers 0, 1, .. of an integer variable stand for: words with blanks between them. */
+hf_status hf_dataset_set_flags(hf_error *error, hf_dataset *dataset, const char *variable, size_t count,
+                               const char *meanings);
 hf_status hf_dataset_set_number(hf_error *error, hf_dataset *dataset, const char *name, double value);
 hf_status hf_dataset_set_integer(hf_error *error, hf_dataset *dataset, const char *name, long value);
 
@@ -62,8 +77,16 @@ hf_status hf_dataset_open(hf_error *error, const char *path, hf_dataset **out);
 const char *hf_dataset_path(const hf_dataset *dataset);
 const char *hf_dataset_library(void); /* the version of the NetCDF library */
 bool hf_dataset_has(const hf_dataset *dataset, const char *variable);
+bool hf_dataset_has_attribute(const hf_dataset *dataset, const char *name);
+bool hf_dataset_has_dimension(const hf_dataset *dataset, const char *name);
 
 hf_status hf_dataset_length(hf_error *error, const hf_dataset *dataset, const char *dimension, size_t *out);
+
+/* Whether a variable has these dimensions, names that end with NULL; and their lengths.
+ * HF_ERR_IO when it has others, or more values than the bytes of the file can hold: the product of the
+ * lengths is then safe to allocate. lengths: shape (HF_RANK_MAX) */
+hf_status hf_dataset_shape(hf_error *error, const hf_dataset *dataset, const char *variable,
+                           const char *const dims[], size_t *lengths);
 
 /* Entries first .. first + count - 1 of the first dimension, `width` values each.
  * HF_ERR_IO when the variable has another shape.
@@ -71,7 +94,7 @@ hf_status hf_dataset_length(hf_error *error, const hf_dataset *dataset, const ch
 hf_status hf_dataset_get(hf_error *error, const hf_dataset *dataset, const char *variable, size_t first,
                          size_t count, size_t width, double *values);
 
-/* The entries of a variable of names; each ends up in HF_NAME_MAX characters.
+/* The entries of a variable of names, each in HF_NAME_MAX characters. HF_ERR_IO when one is longer.
  * names: shape (count) */
 hf_status hf_dataset_get_names(hf_error *error, const hf_dataset *dataset, const char *variable, size_t count,
                                char names[][HF_NAME_MAX]);

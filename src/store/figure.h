@@ -7,10 +7,15 @@
 
 #include <stdio.h>
 
-/* What figures are drawn from: one of the two is NULL. */
+/* What figures are drawn from: one of solution, refinement and chaos; the others are NULL. */
 typedef struct hf_figure_source {
     const hf_solution *solution;
     const hf_refinement *refinement;
+
+    const hf_chaos *chaos;
+    const char *name, *title;       /* of the case, with chaos */
+    const hf_solution *limit;       /* with chaos: what was compared, where both files are beside it; */
+    const hf_trajectories *trained; /* else NULL */
 } hf_figure_source;
 
 typedef struct hf_figure {
@@ -33,5 +38,12 @@ extern const hf_figure hf_figure_density_maps;   /* D = 2, 3, 4 */
 extern const hf_figure hf_figure_risk;
 extern const hf_figure hf_figure_energy;
 extern const hf_figure hf_figure_convergence;
+extern const hf_figure hf_figure_chaos_heads;
+extern const hf_figure hf_figure_chaos_step;
+extern const hf_figure hf_figure_chaos_time;
+extern const hf_figure hf_figure_chaos_distances;
+extern const hf_figure hf_figure_heads_over_density; /* D = 2 */
+extern const hf_figure hf_figure_marginal;           /* D = 1 */
+extern const hf_figure hf_figure_marginals;          /* D = 2, 3, 4 */
 
 #endif

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 static const hf_figure *const figures[] = {
-    &hf_figure_density_curves, &hf_figure_density_maps, &hf_figure_risk,
-    &hf_figure_energy,         &hf_figure_convergence,
+    &hf_figure_density_curves,  &hf_figure_density_maps,       &hf_figure_risk,       &hf_figure_energy,
+    &hf_figure_convergence,     &hf_figure_chaos_heads,        &hf_figure_chaos_step, &hf_figure_chaos_time,
+    &hf_figure_chaos_distances, &hf_figure_heads_over_density, &hf_figure_marginal,   &hf_figure_marginals,
 };
 enum { FIGURE_COUNT = sizeof figures / sizeof *figures };
 
@@ -82,25 +83,98 @@ static hf_status draw_refinement(hf_error *error, const char *path, const char *
     return draw_all(error, &(hf_figure_source){.refinement = &refinement}, folder);
 }
 
-/* Files by what is in them: a variable that only they have. */
+/* A file beside another; NULL where there is none. On the heap. */
+static hf_status find_beside(hf_error *error, const char *path, const char *name, char **out) {
+    char *folder;
+    HF_TRY(hf_path_folder(error, path, &folder));
+    hf_status status = hf_path_join(error, folder, name, out);
+    free(folder);
+    if (status == HF_OK && access(*out, F_OK) != 0) {
+        free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* What was compared, where it is beside the comparison. */
+static hf_status read_compared(hf_error *error, const char *solution_path, const char *trained_path,
+                               hf_solution **solution, hf_trajectories **trained) {
+    const char *names[HF_DIM_MAX];
+    if (solution_path == NULL || trained_path == NULL)
+        return HF_OK;
+    HF_TRY(hf_solution_read(error, solution_path, solution));
+    const hf_grid *grid = hf_solution_grid(*solution);
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        names[d] = hf_grid_axis(grid, d)->name;
+    return hf_trajectories_read(error, trained_path, hf_grid_dim(grid), names, trained);
+}
+
+static hf_status read_names(hf_error *error, const char *path, char **name, char **title) {
+    hf_dataset *dataset;
+    HF_TRY(hf_dataset_open(error, path, &dataset));
+    hf_status status = hf_dataset_get_text(error, dataset, NULL, "name", name);
+    if (status == HF_OK)
+        status = hf_dataset_get_text(error, dataset, NULL, "title", title);
+    hf_dataset_destroy(&dataset);
+    return status;
+}
+
+static hf_status draw_chaos(hf_error *error, const char *path, const char *folder) {
+    char *name = NULL, *title = NULL, *solution_path = NULL, *trained_path = NULL;
+    hf_chaos *chaos = NULL;
+    hf_solution *solution = NULL;
+    hf_trajectories *trained = NULL;
+    hf_status status = read_names(error, path, &name, &title);
+    if (status == HF_OK)
+        status = hf_chaos_read(error, path, &chaos);
+    if (status == HF_OK)
+        status = find_beside(error, path, "solution.nc", &solution_path);
+    if (status == HF_OK)
+        status = find_beside(error, path, "particles.nc", &trained_path);
+    if (status == HF_OK)
+        status = read_compared(error, solution_path, trained_path, &solution, &trained);
+    if (status == HF_OK)
+        status =
+            draw_all(error,
+                     &(hf_figure_source){
+                         .chaos = chaos, .name = name, .title = title, .limit = solution, .trained = trained},
+                     folder);
+    hf_trajectories_destroy(&trained);
+    hf_solution_destroy(&solution);
+    hf_chaos_destroy(&chaos);
+    free(trained_path);
+    free(solution_path);
+    free(title);
+    free(name);
+    return status;
+}
+
+/* Files by what is in them: a variable, or a global attribute, that only they have. */
 static const struct {
-    const char *variable, *file;
+    const char *variable, *attribute, *file;
     hf_status (*draw)(hf_error *error, const char *path, const char *folder);
 } kinds[] = {
-    {"density", "solution.nc", draw_solution},
-    {"risk_error", "verify.nc", draw_refinement},
+    {"density", NULL, "solution.nc", draw_solution},
+    {"risk_error", NULL, "verify.nc", draw_refinement},
+    {NULL, "quantities", "chaos.nc", draw_chaos},
 };
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+
+static bool is_of_kind(const hf_dataset *dataset, size_t kind) {
+    return kinds[kind].variable != NULL ? hf_dataset_has(dataset, kinds[kind].variable)
+                                        : hf_dataset_has_attribute(dataset, kinds[kind].attribute);
+}
 
 static hf_status draw_file(hf_error *error, const char *path, const char *folder) {
     hf_dataset *dataset;
     HF_TRY(hf_dataset_open(error, path, &dataset));
     size_t kind = 0;
-    while (kind < KIND_COUNT && !hf_dataset_has(dataset, kinds[kind].variable))
+    while (kind < KIND_COUNT && !is_of_kind(dataset, kind))
         kind++;
     hf_dataset_destroy(&dataset);
     if (kind == KIND_COUNT)
-        return hf_raise(error, HF_ERR_IO, "%s: nothing to draw; expected a solution.nc or a verify.nc", path);
+        return hf_raise(error, HF_ERR_IO,
+                        "%s: nothing to draw; expected a solution.nc, a verify.nc or a chaos.nc", path);
     return kinds[kind].draw(error, path, folder);
 }
 
@@ -117,8 +191,8 @@ static hf_status draw_folder(hf_error *error, const char *path, const char *fold
         drawn += there;
     }
     if (drawn == 0)
-        return hf_raise(error, HF_ERR_IO, "%s: nothing to draw; expected a solution.nc or a verify.nc in it",
-                        path);
+        return hf_raise(error, HF_ERR_IO,
+                        "%s: nothing to draw; expected a solution.nc, a verify.nc or a chaos.nc in it", path);
     return HF_OK;
 }
 

@@ -1,7 +1,5 @@
 /* A solution read back: solution.nc of docs/formats.md. The shape is read at once, large arrays on demand. */
-#include "store/dataset.h"
-
-#include <headflow/store.h>
+#include "store/solution.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -61,7 +59,9 @@ static hf_status read_grid(hf_error *error, const hf_dataset *dataset, hf_grid *
 /* An increasing time axis. */
 static hf_status read_times(hf_error *error, const hf_dataset *dataset, const char *name, size_t *count,
                             double **out) {
-    HF_TRY(hf_dataset_length(error, dataset, name, count));
+    size_t lengths[HF_RANK_MAX];
+    HF_TRY(hf_dataset_shape(error, dataset, name, (const char *const[]){name, NULL}, lengths));
+    *count = lengths[0];
     HF_TRY(hf_array_create(error, *count, out));
     HF_TRY(hf_dataset_get(error, dataset, name, 0, *count, 1, *out));
     for (size_t i = 0; i < *count; i++)
@@ -108,6 +108,10 @@ void hf_solution_destroy(hf_solution **solution) {
     hf_array_destroy(&(*solution)->logit_time);
     free(*solution);
     *solution = NULL;
+}
+
+const hf_dataset *hf_solution_dataset(const hf_solution *solution) {
+    return solution->dataset;
 }
 
 const char *hf_solution_name(const hf_solution *solution) {

@@ -1,8 +1,6 @@
 /* A solution written while it is computed: solution.nc of docs/formats.md. */
-#include "store/dataset.h"
 #include "store/provenance.h"
-
-#include <headflow/store.h>
+#include "store/solution.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,7 +198,7 @@ bool hf_solution_reserves(const char *name) {
         if (strcmp(name, others[i]) == 0)
             return true;
     /* the bounds of a coordinate, the error of a series */
-    return (length >= 5 && strcmp(name + length - 5, "_bnds") == 0) ||
+    return hf_solution_problem_reserves(name) || (length >= 5 && strcmp(name + length - 5, "_bnds") == 0) ||
            (length >= 6 && strcmp(name + length - 6, "_error") == 0);
 }
 
@@ -287,6 +285,7 @@ static hf_status writer_begin(hf_error *error, const char *path, const char *cas
                                case_text));
     HF_TRY(write_settings(error, writer->dataset, problem));
     HF_TRY(define_all(error, writer->dataset, problem));
+    HF_TRY(hf_solution_write_problem(error, writer->dataset, problem));
     return write_events(error, writer->dataset, events);
 }
 

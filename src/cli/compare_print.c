@@ -1,0 +1,251 @@
+/* The tables of headflow compare. */
+#include "cli/cli.h"
+#include "cli/compare.h"
+
+#include <math.h>
+#include <string.h>
+
+/* N, step and batch of an ensemble as the first columns of a row; a dash for what is not known or varies. */
+static void print_ensemble(const hf_ensemble *e) {
+    if (e->heads == 0)
+        printf("  %6s ", "-");
+    else
+        printf("  %6zu ", e->heads);
+    if (isnan(e->step))
+        printf("%7s ", "-");
+    else
+        printf("%7.4g ", e->step);
+    if (e->batch == HF_BATCH_UNKNOWN)
+        printf("%6s", "-");
+    else if (e->batch == HF_BATCH_FULL)
+        printf("%6s", "full");
+    else
+        printf("%6zu", e->batch);
+}
+
+static const char head[] = "       N    step  batch";
+
+/* A number in a column; a dash where there is none. */
+static void print_cell(int width, int digits, double value) {
+    if (isnan(value))
+        printf(" %*s", width, "-");
+    else
+        printf(" %*.*g", width, digits, value);
+}
+
+static const hf_interval *measured(const hf_chaos *chaos, const hf_chaos_group *g, size_t quantity) {
+    return &g->measured[quantity * chaos->times + g->last];
+}
+
+/* ---- coupling ----------------------------------------------------------------------------------------- */
+
+static void print_coupling(const hf_chaos *chaos) {
+    printf(
+        "\ncoupling error, root mean square over heads and seeds, with its 95 %% interval; the others as a "
+        "factor of it\n%s %10s %23s %11s %9s %9s %9s %9s\n",
+        head, "measured", "interval", "prediction", "pathwise", "expected", "leading", "classical");
+    for (size_t k = 0; k < chaos->groups; k++) {
+        const hf_chaos_group *g = &chaos->group[k];
+        const hf_interval *m = measured(chaos, g, HF_COUPLING);
+        print_ensemble(&g->ensemble);
+        printf(" %10.4g  [%9.4g, %9.4g]", m->value, m->lower, m->upper);
+        print_cell(11, 3, g->predicted[g->last].value / m->value);
+        for (size_t b = 0; b < HF_BOUNDS; b++)
+            print_cell(9, 3, g->bound[b * chaos->times + g->last] / m->value);
+        printf("\n");
+    }
+}
+
+/* The tightest place of each bound over all times and ensembles, and whether all hold. */
+static void print_slack(const hf_chaos *chaos) {
+    printf("\nsmallest factor at any time:");
+    for (size_t b = 0; b < HF_BOUNDS; b++) {
+        double slack = INFINITY;
+        for (size_t k = 0; k < chaos->groups; k++)
+            slack = isnan(chaos->group[k].slack[b]) ? slack : fmin(slack, chaos->group[k].slack[b]);
+        if (isfinite(slack))
+            printf("%s %s %.3g%s", b > 0 ? "," : "", hf_bound_names[b], slack,
+                   slack < 1 ? " (VIOLATED)" : "");
+    }
+    printf("\n");
+}
+
+/* ---- functionals and distances --------------------------------------------------------------------------
+ */
+
+static double largest_own_error(const hf_chaos *chaos, size_t quantity) {
+    double largest = NAN;
+    for (size_t k = 0; k < chaos->groups; k++)
+        largest = fmax(largest, chaos->group[k].own_error[quantity * chaos->times + chaos->group[k].last]);
+    return largest;
+}
+
+static void print_distances(const hf_chaos *chaos) {
+    printf("\n%s", head);
+    for (size_t q = HF_COUPLING_MAX; q < chaos->quantities; q++)
+        printf(" %12s", chaos->quantity[q].name);
+    printf("\n");
+    for (size_t k = 0; k < chaos->groups; k++) {
+        print_ensemble(&chaos->group[k].ensemble);
+        for (size_t q = HF_COUPLING_MAX; q < chaos->quantities; q++)
+            print_cell(12, 4, measured(chaos, &chaos->group[k], q)->value);
+        printf("\n");
+    }
+    printf("  the grid's own error  ");
+    for (size_t q = HF_COUPLING_MAX; q < chaos->quantities; q++)
+        print_cell(q == HF_COUPLING_MAX ? 11 : 12, 2, largest_own_error(chaos, q));
+    printf("\n");
+}
+
+/* ---- slopes and static bound ------------------------------------------------------------------------------
+ */
+
+static void print_slopes(const hf_chaos *chaos) {
+    if (chaos->slopes == 0)
+        return;
+    printf("\nfitted powers at the last time\n%s %12s %8s %9s %21s %11s\n", head, "of", "in", "measured",
+           "interval", "prediction");
+    for (size_t k = 0; k < chaos->slopes; k++) {
+        const hf_chaos_slope *s = &chaos->slope[k];
+        if (s->quantity == HF_COUPLING_MAX)
+            continue;
+        print_ensemble(&s->fixed);
+        printf(" %12s %8s %9.3f  [%8.3f, %8.3f]", chaos->quantity[s->quantity].name,
+               s->in_step ? "step" : "N", s->measured.value, s->measured.lower, s->measured.upper);
+        print_cell(11, 3, s->predicted);
+        printf("\n");
+    }
+}
+
+static void print_static(const hf_chaos *chaos) {
+    if (chaos->statics == 0)
+        return;
+    printf("\nrisk of N heads drawn from the density at t = %.6g, less its own; the bound sigma^2/(4N) as a "
+           "factor\n"
+           "       N %12s %25s %14s %9s\n",
+           chaos->static_time, "measured", "interval", "leading order", "bound");
+    for (size_t k = 0; k < chaos->statics; k++) {
+        const hf_static_record *s = &chaos->fixed[k];
+        printf("  %6zu %12.4g  [%10.4g, %10.4g] %14.4g %9.3g\n", s->heads, s->measured.value,
+               s->measured.lower, s->measured.upper, s->leading, s->bound / s->measured.value);
+    }
+}
+
+/* ---- JSON -----------------------------------------------------------------------------------------------
+ */
+
+static void print_interval(const char *key, const hf_interval *i) {
+    printf("\"%s\": {", key);
+    cli_print_json_number(stdout, "value", i->value);
+    printf(", ");
+    cli_print_json_number(stdout, "lower", i->lower);
+    printf(", ");
+    cli_print_json_number(stdout, "upper", i->upper);
+    printf("}");
+}
+
+static void print_json_ensemble(const hf_ensemble *e) {
+    printf("\"heads\": %zu, ", e->heads);
+    cli_print_json_number(stdout, "step", e->step);
+    if (e->batch == HF_BATCH_UNKNOWN)
+        printf(", \"batch\": null");
+    else if (e->batch == HF_BATCH_FULL)
+        printf(", \"batch\": \"full\"");
+    else
+        printf(", \"batch\": %zu", e->batch);
+}
+
+static void print_json_group(const hf_chaos *chaos, const hf_chaos_group *g) {
+    printf("{");
+    print_json_ensemble(&g->ensemble);
+    printf(", \"seeds\": %zu, ", g->seeds);
+    cli_print_json_number(stdout, "time", chaos->time[g->last]);
+    for (size_t q = 0; q < chaos->quantities; q++) {
+        char key[HF_NAME_MAX + 32];
+        printf(", ");
+        print_interval(chaos->quantity[q].name, measured(chaos, g, q));
+        snprintf(key, sizeof key, "%s_own_error", chaos->quantity[q].name);
+        printf(", ");
+        cli_print_json_number(stdout, key, g->own_error[q * chaos->times + g->last]);
+    }
+    printf(", ");
+    print_interval("coupling_predicted", &g->predicted[g->last]);
+    printf(", ");
+    cli_print_json_number(stdout, "logit_error_predicted", g->predicted_logit[g->last]);
+    for (size_t b = 0; b < HF_BOUNDS; b++) {
+        char key[64];
+        snprintf(key, sizeof key, "coupling_bound_%s", hf_bound_names[b]);
+        printf(", ");
+        cli_print_json_number(stdout, key, g->bound[b * chaos->times + g->last]);
+        snprintf(key, sizeof key, "slack_%s", hf_bound_names[b]);
+        printf(", ");
+        cli_print_json_number(stdout, key, g->slack[b]);
+    }
+    printf("}");
+}
+
+static void print_json_slope(const hf_chaos *chaos, const hf_chaos_slope *s) {
+    printf("{\"of\": ");
+    cli_print_json_string(stdout, chaos->quantity[s->quantity].name);
+    printf(", \"in\": \"%s\", ", s->in_step ? "step" : "heads");
+    print_json_ensemble(&s->fixed);
+    printf(", ");
+    print_interval("measured", &s->measured);
+    printf(", ");
+    cli_print_json_number(stdout, "predicted", s->predicted);
+    printf("}");
+}
+
+static void print_json_static(const hf_static_record *s) {
+    printf("{\"heads\": %zu, \"draws\": %zu, ", s->heads, s->draws);
+    print_interval("measured", &s->measured);
+    printf(", ");
+    cli_print_json_number(stdout, "leading", s->leading);
+    printf(", ");
+    cli_print_json_number(stdout, "bound", s->bound);
+    printf("}");
+}
+
+void compare_print_json(const hf_problem *problem, const hf_chaos *chaos, const char *path) {
+    printf("{\"case\": ");
+    cli_print_json_string(stdout, hf_problem_name(problem));
+    printf(", \"flux\": \"%s\", \"ensembles\": [", hf_problem_flux(problem)->name);
+    for (size_t k = 0; k < chaos->groups; k++) {
+        printf("%s", k > 0 ? ", " : "");
+        print_json_group(chaos, &chaos->group[k]);
+    }
+    printf("], \"slopes\": [");
+    for (size_t k = 0; k < chaos->slopes; k++) {
+        printf("%s", k > 0 ? ", " : "");
+        print_json_slope(chaos, &chaos->slope[k]);
+    }
+    printf("], \"static\": [");
+    for (size_t k = 0; k < chaos->statics; k++) {
+        printf("%s", k > 0 ? ", " : "");
+        print_json_static(&chaos->fixed[k]);
+    }
+    printf("], \"output\": ");
+    cli_print_json_string(stdout, path);
+    printf("}\n");
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------
+ */
+
+void compare_print_tables(const hf_problem *problem, const hf_chaos *chaos, double seconds,
+                          const char *path) {
+    size_t seeds = chaos->group[0].seeds;
+    printf("%s: %s\n", hf_problem_name(problem), hf_problem_title(problem));
+    printf("%zu ensembles of heads, %zu seeds, against %s; at t = %.6g\n", chaos->groups, seeds,
+           hf_problem_flux(problem)->name, chaos->time[chaos->group[0].last]);
+    printf("copies, logits and risk from the residuals of the solution; distances from its density");
+    if (chaos->negative_mass > 0)
+        printf(" made non-negative\n(it had a negative mass of up to %.2g)", chaos->negative_mass);
+    printf("\n");
+    print_coupling(chaos);
+    print_slack(chaos);
+    print_distances(chaos);
+    print_slopes(chaos);
+    print_static(chaos);
+    printf("\nin %.3g s\nwrote %s\n", seconds, path);
+}

@@ -1,0 +1,225 @@
+/* Heads against the density: marginals at all times, distances in all coordinates at snapshots.
+ * docs/theory.md, section 10. */
+#include "theory/chaos.h"
+
+#include <headflow/measure.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLICES = 32, SINKHORN_CELLS = 4096 };
+
+/* A density prepared for the distances to many clouds. */
+typedef struct prepared {
+    double *marginal[HF_DIM_MAX];
+    hf_slices *slices;
+    double *atoms, *atom_mass; /* for the exact W2: shapes (most, D), (most) */
+    size_t atom_count;
+    hf_grid *coarse; /* for Sinkhorn */
+    hf_sinkhorn *sinkhorn;
+    hf_sobolev *sobolev;
+    double quantised; /* bound of W2 between density and atoms */
+    double gathered;  /* root mean square distance that mass was moved to the coarse cells' centres */
+    const double *rho;
+} prepared;
+
+static void release(prepared *p) {
+    for (size_t d = 0; d < HF_DIM_MAX; d++)
+        hf_array_destroy(&p->marginal[d]);
+    hf_slices_destroy(&p->slices);
+    hf_array_destroy(&p->atoms);
+    hf_array_destroy(&p->atom_mass);
+    hf_sinkhorn_destroy(&p->sinkhorn);
+    hf_grid_destroy(&p->coarse);
+    hf_sobolev_destroy(&p->sobolev);
+}
+
+static hf_status prepare_marginals(hf_error *error, const hf_comparison *c, prepared *p) {
+    for (size_t d = 0; d < c->dim; d++) {
+        HF_TRY(hf_array_create(error, hf_grid_axis(c->grid, d)->cells, &p->marginal[d]));
+        hf_grid_marginal(c->grid, p->rho, d, p->marginal[d]);
+    }
+    return HF_OK;
+}
+
+/* As many cells together as bring the grid below SINKHORN_CELLS. */
+static hf_status coarsen(hf_error *error, const hf_comparison *c, hf_grid **coarse) {
+    size_t factor[HF_DIM_MAX] = {1, 1, 1, 1}, cells = c->cells;
+    while (cells > SINKHORN_CELLS) {
+        size_t widest = c->dim, most = 0;
+        for (size_t d = 0; d < c->dim; d++) {
+            size_t n = hf_grid_axis(c->grid, d)->cells / factor[d];
+            if (n % 2 == 0 && n >= 2 * HF_CELLS_MIN && n > most) {
+                widest = d;
+                most = n;
+            }
+        }
+        if (widest == c->dim)
+            break;
+        factor[widest] *= 2;
+        cells /= 2;
+    }
+    return hf_grid_coarsen(error, c->grid, factor, coarse);
+}
+
+static double largest_spacing(const hf_grid *grid) {
+    double h = 0;
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        h = fmax(h, hf_grid_spacing(grid, d));
+    return h;
+}
+
+static hf_status prepare_sinkhorn(hf_error *error, const hf_comparison *c, prepared *p) {
+    HF_TRY(coarsen(error, c, &p->coarse));
+    hf_sinkhorn_options options = {.epsilon = c->options->epsilon};
+    if (!(options.epsilon > 0))
+        options.epsilon = pow(largest_spacing(p->coarse), 2);
+    c->chaos->epsilon = options.epsilon;
+    double *mass;
+    HF_TRY(hf_array_create(error, hf_grid_cells(p->coarse), &mass));
+    hf_grid_gather(c->grid, p->rho, p->coarse, mass);
+    for (size_t d = 0; d < c->dim; d++)
+        p->gathered += pow(hf_grid_spacing(p->coarse, d), 2) / 12;
+    p->gathered = sqrt(p->gathered);
+    hf_status status = hf_sinkhorn_create(error, p->coarse, &options, mass, &p->sinkhorn);
+    hf_array_destroy(&mass);
+    return status;
+}
+
+static hf_status prepare_joint(hf_error *error, const hf_comparison *c, size_t heads, prepared *p) {
+    size_t most = c->options->pairs / heads;
+    most = most < 2 ? 2 : most > c->cells ? c->cells : most;
+    HF_TRY(hf_slices_create(error, c->grid, p->rho, SLICES, &p->slices));
+    HF_TRY(hf_array_create(error, most * c->dim, &p->atoms));
+    HF_TRY(hf_array_create(error, most, &p->atom_mass));
+    HF_TRY(hf_grid_quantise(error, c->grid, p->rho, most, p->atoms, p->atom_mass, &p->atom_count,
+                            &p->quantised));
+    HF_TRY(prepare_sinkhorn(error, c, p));
+    return hf_sobolev_create(error, c->grid, &p->sobolev);
+}
+
+hf_status hf_chaos_density(hf_error *error, const hf_comparison *c, size_t time, double *rho) {
+    HF_TRY(c->limit->density(error, c->limit->self, time, rho));
+    c->chaos->negative_mass = fmax(c->chaos->negative_mass, hf_grid_negative_mass(c->grid, rho));
+    return hf_grid_make_positive(error, c->grid, rho);
+}
+
+/* ---- one member -----------------------------------------------------------------------------------------
+ */
+
+static hf_status measure_marginals(hf_error *error, const hf_comparison *c, const hf_group *g,
+                                   const prepared *p, size_t seed, size_t t, const double *theta) {
+    size_t heads = g->trained->ensemble.heads;
+    double *x;
+    HF_TRY(hf_array_create(error, heads, &x));
+    hf_status status = HF_OK;
+    for (size_t d = 0; d < c->dim && status == HF_OK; d++) {
+        for (size_t i = 0; i < heads; i++)
+            x[i] = theta[i * c->dim + d];
+        for (int power = 1; power <= 2 && status == HF_OK; power++)
+            status = hf_wasserstein(
+                error, hf_grid_axis(c->grid, d), power, p->marginal[d], &(hf_points){heads, x, NULL},
+                &hf_chaos_values(c, g->out, HF_MARGINALS + 2 * d + (size_t)power - 1, t)[seed]);
+    }
+    hf_array_destroy(&x);
+    return status;
+}
+
+/* Mass of the points on a grid. */
+static hf_status assign(hf_error *error, const hf_grid *grid, const hf_points *points, double **mass,
+                        double *displacement) {
+    HF_TRY(hf_array_create(error, hf_grid_cells(grid), mass));
+    return hf_grid_assign(error, grid, points, *mass, displacement);
+}
+
+static hf_status measure_sinkhorn(hf_error *error, const prepared *p, const hf_points *points, double *value,
+                                  double *displacement) {
+    double *mass = NULL;
+    hf_status status = assign(error, p->coarse, points, &mass, displacement);
+    if (status == HF_OK)
+        status = hf_sinkhorn_distance(error, p->sinkhorn, mass, value);
+    hf_array_destroy(&mass);
+    return status;
+}
+
+static hf_status measure_sobolev(hf_error *error, const hf_comparison *c, const prepared *p,
+                                 const hf_points *points, double *value) {
+    double *mass = NULL, displacement;
+    hf_status status = assign(error, c->grid, points, &mass, &displacement);
+    if (status == HF_OK)
+        status = hf_sobolev_distance(error, p->sobolev, mass, p->rho, value);
+    hf_array_destroy(&mass);
+    return status;
+}
+
+/* own: of the joint distances, shape (HF_JOINT): the largest of all seeds */
+static hf_status measure_joint(hf_error *error, const hf_comparison *c, const hf_group *g, const prepared *p,
+                               size_t seed, size_t t, const double *theta, double *own) {
+    size_t first = HF_MARGINALS + 2 * c->dim;
+    hf_points points = {g->trained->ensemble.heads, theta, NULL},
+              atoms = {p->atom_count, p->atoms, p->atom_mass};
+    double gap, displacement;
+    HF_TRY(hf_slices_distance(error, p->slices, &points, &hf_chaos_values(c, g->out, first, t)[seed]));
+    HF_TRY(hf_wasserstein2_exact(error, c->grid, &points, &atoms,
+                                 &hf_chaos_values(c, g->out, first + 1, t)[seed], &gap));
+    HF_TRY(
+        measure_sinkhorn(error, p, &points, &hf_chaos_values(c, g->out, first + 2, t)[seed], &displacement));
+    HF_TRY(measure_sobolev(error, c, p, &points, &hf_chaos_values(c, g->out, first + 3, t)[seed]));
+#pragma omp critical(headflow_joint)
+    own[2] = fmax(own[2], displacement);
+    return HF_OK;
+}
+
+/* ---- one time ---------------------------------------------------------------------------------------------
+ */
+
+static hf_status measure_time(hf_error *error, const hf_comparison *c, hf_group *g, size_t k,
+                              const double *rho) {
+    size_t t = g->at[k], heads = g->trained->ensemble.heads, size = heads * c->dim, times = c->chaos->times;
+    double own[HF_JOINT] = {0};
+    bool joint = c->snapshot[t];
+    prepared p = {.rho = rho};
+    hf_failure failure = {0};
+    hf_status status = prepare_marginals(error, c, &p);
+    if (status == HF_OK && joint)
+        status = prepare_joint(error, c, heads, &p);
+    if (status != HF_OK) {
+        release(&p);
+        return status;
+    }
+#pragma omp parallel for schedule(dynamic, 1)
+    for (size_t s = 0; s < g->trained->seeds; s++) {
+        hf_error e = {0};
+        const double *theta = g->theta + (s * g->trained->times + k) * size;
+        if (measure_marginals(&e, c, g, &p, s, t, theta) != HF_OK ||
+            (joint && measure_joint(&e, c, g, &p, s, t, theta, own) != HF_OK))
+            hf_failure_note(&failure, &e);
+    }
+    for (size_t q = 0; q < 2 * c->dim; q++)
+        g->out->own_error[(HF_MARGINALS + q) * times + t] = c->own.distance[q * times + t];
+    if (joint) {
+        double *joint_error = g->out->own_error + (HF_MARGINALS + 2 * c->dim) * times + t;
+        joint_error[0] = c->own.sliced[t];
+        joint_error[times] = p.quantised;
+        joint_error[2 * times] = own[2] + p.gathered;
+        joint_error[3 * times] = c->own.sobolev[t];
+    }
+    release(&p);
+    if (failure.error.status != HF_OK)
+        return hf_raise(error, failure.error.status, "%s", failure.error.message);
+    return HF_OK;
+}
+
+hf_status hf_chaos_measure_distances(hf_error *error, const hf_comparison *c, hf_group *g) {
+    double *rho;
+    HF_TRY(hf_array_create(error, c->cells, &rho));
+    hf_status status = HF_OK;
+    for (size_t k = 0; k < g->trained->times && status == HF_OK; k++) {
+        status = hf_chaos_density(error, c, g->at[k], rho);
+        if (status == HF_OK)
+            status = measure_time(error, c, g, k, rho);
+    }
+    hf_array_destroy(&rho);
+    return status;
+}
