@@ -10,7 +10,7 @@
 
 enum { WIDTH = 3, CLASSES = 3 };
 
-/* ---- the twin ------------------------------------------------------------------------------------------ */
+/* ---- the twin ------------------------------------------------------------------------------------ */
 
 /* B(alpha) of the three forms, by name. */
 static void attention_matrix(const hf_heads *heads, const double *alpha, double *B) {
@@ -128,7 +128,7 @@ static void twin_potential(const trial *t, const double *rho, double *z, double 
     }
 }
 
-/* ---- on the grid --------------------------------------------------------------------------------------- */
+/* ---- on the grid --------------------------------------------------------------------------------- */
 
 Test(table, logits_and_potential_equal_the_twin) {
     gsl_rng *random = make_random(40);
@@ -195,7 +195,28 @@ Test(table, potential_of_any_range_is_that_of_the_whole) {
     gsl_rng_free(random);
 }
 
-/* sum |C| rho_i times the mean of |theta|^2/2, and of |W(v) c_i|^2 with v spread evenly over the cell. */
+/* h^T (diag p - p p^T) h, the variance of h under p; |h|^2 where p is NULL. */
+static double twin_square(const double *p, const double *h) {
+    double sum = 0, mean = 0;
+    for (size_t k = 0; k < CLASSES && p != NULL; k++)
+        mean += p[k] * h[k];
+    for (size_t k = 0; k < CLASSES; k++)
+        sum += p != NULL ? p[k] * (h[k] - mean) * (h[k] - mean) : h[k] * h[k];
+    return sum;
+}
+
+/* A random distribution over the classes for each event. p: shape (count, CLASSES) */
+static void fill_probability(gsl_rng *random, size_t count, double *p) {
+    fill_uniform(random, 0.05, 1, count * CLASSES, p);
+    for (size_t e = 0; e < count; e++, p += CLASSES) {
+        double total = p[0] + p[1] + p[2];
+        for (size_t k = 0; k < CLASSES; k++)
+            p[k] /= total;
+    }
+}
+
+/* sum |C| rho_i times the mean of |theta|^2/2, and of |W(v) c_i|^2 or its like with v spread evenly over the
+ * cell. */
 Test(table, second_moments_equal_the_twin) {
     gsl_rng *random = make_random(42);
     for (size_t s = 0; s < head_shape_count; s++) {
@@ -206,10 +227,11 @@ Test(table, second_moments_equal_the_twin) {
         trial_create(&t, random);
         const hf_grid *grid = hf_problem_grid(t.problem);
         const hf_events *events = hf_problem_events(t.problem);
-        double *rho = make_array(hf_grid_cells(grid)), half_square = 0, second = 0;
+        double *rho = make_array(hf_grid_cells(grid)), half_square = 0, second[2] = {0}, p[8 * CLASSES];
         hf_table *table;
         cr_assert_eq(hf_table_create(NULL, hf_problem_model(t.problem), grid, HF_CELL_MEANS, &table), HF_OK);
         fill_density(random, grid, 0.3, rho);
+        fill_probability(random, hf_events_count(events), p);
         for (size_t i = 0; i < hf_grid_cells(grid); i++) {
             double mass = hf_grid_volume(grid) * rho[i];
             half_square += mass * twin_half_square(&t, i);
@@ -223,16 +245,17 @@ Test(table, second_moments_equal_the_twin) {
                     for (size_t j = 0; j < t.values; j++)
                         v[j] = theta[t.alphas + j] +
                                (corner >> j & 1 ? 1 : -1) * hf_grid_spacing(grid, t.alphas + j) / sqrt(12);
+                    double share = hf_events_weight(events, e) * mass / (double)((size_t)1 << t.values);
                     twin_output(&t.heads, v, c, h);
-                    for (size_t k = 0; k < CLASSES; k++)
-                        second += hf_events_weight(events, e) * mass * h[k] * h[k] /
-                                  (double)((size_t)1 << t.values);
+                    second[0] += share * twin_square(NULL, h);
+                    second[1] += share * twin_square(p + e * CLASSES, h);
                 }
             }
         }
         cr_expect_float_eq(hf_table_half_square(table, rho), half_square, 1e-13);
-        cr_expect_float_eq(hf_table_second_moment(table, rho, NULL) / second, 1, 1e-13, "%s %zu %zu", t.form,
-                           t.alphas, t.values);
+        for (int k = 0; k < 2; k++)
+            cr_expect_float_eq(hf_table_second_moment(table, rho, k == 0 ? NULL : p) / second[k], 1, 1e-13,
+                               "%s %zu %zu", t.form, t.alphas, t.values);
         hf_table_destroy(&table);
         hf_array_destroy(&rho);
         trial_destroy(&t);
@@ -266,7 +289,7 @@ Test(table, states_its_size) {
     gsl_rng_free(random);
 }
 
-/* ---- at a point ---------------------------------------------------------------------------------------- */
+/* ---- at a point ---------------------------------------------------------------------------------- */
 
 /* Calls `check` with every shape of heads on random data. */
 static void for_all_shapes(unsigned long seed, void (*check)(gsl_rng *random, const trial *t)) {
@@ -358,7 +381,226 @@ Test(point, derivatives_equal_differences) {
     for_all_shapes(45, check_potential);
 }
 
-/* ---- point values -------------------------------------------------------------------------------------- */
+/* The derivative of head logits along axis a, or the second one along a and b (b < D), from the logits alone:
+ * differences of fourth order, whose rounding is 1e-15/h or its square. */
+static void differences(const hf_model *model, size_t event, const double *theta, size_t dim, size_t a,
+                        size_t b, double *derivative) {
+    const double h = 1e-3;
+    static const double offset[] = {-2, -1, 1, 2}, share[] = {1. / 12, -8. / 12, 8. / 12, -1. / 12};
+    memset(derivative, 0, CLASSES * sizeof *derivative);
+    for (size_t k = 0; k < (b < dim ? 16 : 4); k++) {
+        double moved[HF_DIM_MAX], logits[CLASSES], factor = share[k % 4] / h;
+        memcpy(moved, theta, dim * sizeof *moved);
+        moved[a] += offset[k % 4] * h;
+        if (b < dim) {
+            moved[b] += offset[k / 4] * h;
+            factor *= share[k / 4] / h;
+        }
+        hf_model_head_logits(model, event, moved, logits);
+        for (size_t c = 0; c < CLASSES; c++)
+            derivative[c] += factor * logits[c];
+    }
+}
+
+static void check_head_derivatives(gsl_rng *random, const trial *t) {
+    const hf_model *model = hf_problem_model(t->problem);
+    size_t dim = t->alphas + t->values, count = hf_events_count(hf_problem_events(t->problem));
+    double theta[HF_DIM_MAX], h[CLASSES], plain[CLASSES], jacobian[CLASSES * HF_DIM_MAX];
+    double first[CLASSES * HF_DIM_MAX], hessian[CLASSES * HF_DIM_MAX * HF_DIM_MAX], derivative[CLASSES];
+    fill_uniform(random, -1.5, 1.5, dim, theta);
+    for (size_t e = 0; e < count; e++) {
+        hf_model_head_logits(model, e, theta, plain);
+        hf_model_head_derivatives(model, e, theta, h, first, NULL);
+        cr_expect_leq(largest_difference(CLASSES, h, plain), 1e-13);
+        hf_model_head_derivatives(model, e, theta, h, jacobian, hessian);
+        cr_expect_leq(largest_difference(CLASSES, h, plain), 1e-13);
+        cr_expect_arr_eq(first, jacobian, CLASSES * dim * sizeof *first, "with and without the Hessian");
+        for (size_t a = 0; a < dim; a++) {
+            differences(model, e, theta, dim, a, dim, derivative);
+            for (size_t c = 0; c < CLASSES; c++)
+                cr_expect_float_eq(jacobian[c * dim + a], derivative[c], 1e-9, "%s %zu %zu: %zu", t->form,
+                                   t->alphas, t->values, a);
+            for (size_t b = 0; b < dim; b++) {
+                differences(model, e, theta, dim, a, b, derivative);
+                for (size_t c = 0; c < CLASSES; c++)
+                    cr_expect_float_eq(hessian[(c * dim + a) * dim + b], derivative[c], 1e-7,
+                                       "%s %zu %zu: %zu %zu", t->form, t->alphas, t->values, a, b);
+            }
+        }
+    }
+}
+
+Test(point, derivatives_of_head_logits_equal_differences) {
+    for_all_shapes(71, check_head_derivatives);
+}
+
+/* sum_e weight_e J_e^T r_e + lambda theta, angles aside, over events in a list; and its like with Hessians.
+ * residual: shape (count, CLASSES); hessian may be NULL */
+static void twin_gradient(const trial *t, size_t count, const size_t *event, const double *weight,
+                          const double *residual, const double *theta, double *gradient, double *hessian) {
+    const hf_model *model = hf_problem_model(t->problem);
+    size_t dim = t->alphas + t->values;
+    for (size_t d = 0; d < dim; d++) {
+        bool ridged = !t->heads.form->periodic || d >= t->alphas;
+        gradient[d] = ridged ? t->ridge * theta[d] : 0;
+        for (size_t b = 0; b < dim && hessian != NULL; b++)
+            hessian[d * dim + b] = b == d && ridged ? t->ridge : 0;
+    }
+    for (size_t k = 0; k < count; k++) {
+        double h[CLASSES], jacobian[CLASSES * HF_DIM_MAX], second[CLASSES * HF_DIM_MAX * HF_DIM_MAX];
+        hf_model_head_derivatives(model, event[k], theta, h, jacobian, second);
+        for (size_t c = 0; c < CLASSES; c++) {
+            double factor = weight[k] * residual[k * CLASSES + c];
+            for (size_t d = 0; d < dim; d++)
+                gradient[d] += factor * jacobian[c * dim + d];
+            for (size_t d = 0; d < dim * dim && hessian != NULL; d++)
+                hessian[d] += factor * second[c * dim * dim + d];
+        }
+    }
+}
+
+static void check_sum_of_heads(gsl_rng *random, const trial *t) {
+    const hf_model *model = hf_problem_model(t->problem);
+    const hf_events *events = hf_problem_events(t->problem);
+    size_t dim = t->alphas + t->values, count = hf_events_count(events), event[8];
+    double weight[8], residual[8 * CLASSES], theta[HF_DIM_MAX];
+    double gradient[2][HF_DIM_MAX], hessian[2][HF_DIM_MAX * HF_DIM_MAX];
+    double *projection = make_array(hf_model_projection_size(model));
+    for (size_t e = 0; e < count; e++) {
+        event[e] = e;
+        weight[e] = hf_events_weight(events, e);
+    }
+    fill_uniform(random, -1, 1, count * CLASSES, residual);
+    fill_uniform(random, -1.5, 1.5, dim, theta);
+    hf_model_project_residual(model, residual, projection);
+    hf_model_potential(model, projection, theta, gradient[0], hessian[0]);
+    twin_gradient(t, count, event, weight, residual, theta, gradient[1], hessian[1]);
+    cr_expect_leq(largest_difference(dim, gradient[0], gradient[1]), 1e-13, "%s %zu %zu", t->form, t->alphas,
+                  t->values);
+    cr_expect_leq(largest_difference(dim * dim, hessian[0], hessian[1]), 1e-13, "%s %zu %zu", t->form,
+                  t->alphas, t->values);
+    hf_array_destroy(&projection);
+}
+
+Test(point, potential_is_the_sum_of_its_heads) {
+    for_all_shapes(72, check_sum_of_heads);
+}
+
+/* ---- many heads at once -------------------------------------------------------------------------- */
+
+/* One block of heads, its borders, and several blocks. */
+static const size_t cloud_sizes[] = {1, 2, 127, 128, 129, 300};
+
+static hf_cloud *place_cloud(gsl_rng *random, const trial *t, size_t heads, double *theta) {
+    hf_cloud *cloud;
+    cr_assert_eq(hf_cloud_create(NULL, hf_problem_model(t->problem), heads, &cloud), HF_OK);
+    fill_uniform(random, -1.5, 1.5, heads * (t->alphas + t->values), theta);
+    hf_cloud_place(cloud, theta);
+    return cloud;
+}
+
+static void check_cloud(gsl_rng *random, const trial *t) {
+    const hf_model *model = hf_problem_model(t->problem);
+    size_t dim = t->alphas + t->values, size = hf_events_count(hf_problem_events(t->problem)) * CLASSES;
+    double *projection = make_array(hf_model_projection_size(model)), residual[8 * CLASSES];
+    double z[8 * CLASSES], twin_z[8 * CLASSES];
+    for (size_t s = 0; s < sizeof cloud_sizes / sizeof *cloud_sizes; s++) {
+        size_t N = cloud_sizes[s];
+        double *theta = make_array(N * dim), *mass = make_array(N), *gradient = make_array(N * dim);
+        hf_cloud *cloud = place_cloud(random, t, N, theta);
+        fill_uniform(random, 1 / (double)N, 1 / (double)N, N, mass);
+        fill_uniform(random, -1, 1, size, residual);
+        hf_cloud_logits(cloud, NULL, z);
+        hf_model_atoms_logits(model, N, theta, mass, twin_z);
+        cr_expect_leq(largest_difference(size, z, twin_z), 1e-13, "%s %zu %zu, %zu heads", t->form, t->alphas,
+                      t->values, N);
+        hf_cloud_gradient(cloud, NULL, residual, gradient);
+        hf_model_project_residual(model, residual, projection);
+        for (size_t i = 0; i < N; i++) {
+            double plain[HF_DIM_MAX];
+            hf_model_potential(model, projection, theta + i * dim, plain, NULL);
+            cr_expect_leq(largest_difference(dim, gradient + i * dim, plain), 1e-13,
+                          "%s %zu %zu, head %zu of %zu", t->form, t->alphas, t->values, i, N);
+        }
+        hf_cloud_destroy(&cloud);
+        cr_expect_null(cloud);
+        hf_array_destroy(&theta);
+        hf_array_destroy(&mass);
+        hf_array_destroy(&gradient);
+    }
+    hf_array_destroy(&projection);
+}
+
+Test(cloud, equals_its_heads_one_by_one) {
+    for_all_shapes(73, check_cloud);
+}
+
+/* The events of a batch in any order, with weights that have nothing to do with theirs. */
+static void check_batch(gsl_rng *random, const trial *t) {
+    static const size_t event[] = {2, 0, 3, 1};
+    const hf_model *model = hf_problem_model(t->problem);
+    size_t dim = t->alphas + t->values;
+    for (size_t s = 0; s < sizeof cloud_sizes / sizeof *cloud_sizes; s++) {
+        size_t N = cloud_sizes[s], count = 1 + s % 4;
+        double weight[4], residual[4 * CLASSES], z[4 * CLASSES], twin_z[4 * CLASSES] = {0}, h[CLASSES];
+        double *theta = make_array(N * dim), *gradient = make_array(N * dim);
+        hf_cloud *cloud = place_cloud(random, t, N, theta);
+        fill_uniform(random, 0.1, 2.385, count, weight);
+        fill_uniform(random, -1, 1, count * CLASSES, residual);
+        hf_batch batch = {count, event, weight};
+        hf_cloud_logits(cloud, &batch, z);
+        hf_cloud_gradient(cloud, &batch, residual, gradient);
+        for (size_t i = 0; i < N; i++) {
+            double plain[HF_DIM_MAX];
+            for (size_t k = 0; k < count; k++) {
+                hf_model_head_logits(model, event[k], theta + i * dim, h);
+                for (size_t c = 0; c < CLASSES; c++)
+                    twin_z[k * CLASSES + c] += h[c] / (double)N;
+            }
+            twin_gradient(t, count, event, weight, residual, theta + i * dim, plain, NULL);
+            cr_expect_leq(largest_difference(dim, gradient + i * dim, plain), 1e-13,
+                          "%s %zu %zu, head %zu of %zu", t->form, t->alphas, t->values, i, N);
+        }
+        cr_expect_leq(largest_difference(count * CLASSES, z, twin_z), 1e-13, "%s %zu %zu, %zu heads", t->form,
+                      t->alphas, t->values, N);
+        hf_cloud_destroy(&cloud);
+        hf_array_destroy(&theta);
+        hf_array_destroy(&gradient);
+    }
+}
+
+Test(cloud, sees_a_batch_as_a_sum_over_it) {
+    for_all_shapes(74, check_batch);
+}
+
+/* The head loss r . h_e of one event: its gradient against differences of the head logits. */
+static void check_head_loss(gsl_rng *random, const trial *t) {
+    enum { HEADS = 3 };
+    const hf_model *model = hf_problem_model(t->problem);
+    size_t dim = t->alphas + t->values;
+    double theta[HEADS * HF_DIM_MAX], residual[CLASSES], gradient[HEADS * HF_DIM_MAX], derivative[CLASSES];
+    const double one = 1;
+    hf_cloud *cloud = place_cloud(random, t, HEADS, theta);
+    for (size_t e = 0; e < hf_events_count(hf_problem_events(t->problem)); e++) {
+        hf_batch batch = {1, &e, &one};
+        fill_uniform(random, -1, 1, CLASSES, residual);
+        hf_cloud_gradient(cloud, &batch, residual, gradient);
+        for (size_t i = 0; i < HEADS * dim; i++) {
+            double loss = !hf_model_ridged(model, i % dim) ? 0 : t->ridge * theta[i];
+            differences(model, e, theta + i / dim * dim, dim, i % dim, dim, derivative);
+            for (size_t c = 0; c < CLASSES; c++)
+                loss += residual[c] * derivative[c];
+            cr_expect_float_eq(gradient[i], loss, 1e-9, "%s %zu %zu", t->form, t->alphas, t->values);
+        }
+    }
+    hf_cloud_destroy(&cloud);
+}
+
+Test(cloud, gradient_of_the_head_loss_equals_differences) {
+    for_all_shapes(75, check_head_loss);
+}
+
+/* ---- point values -------------------------------------------------------------------------------- */
 
 /* A table of point values on a grid of the box of a trial, and the coefficients of random residuals. */
 typedef struct sampled {
@@ -429,7 +671,9 @@ static void check_atoms(gsl_rng *random, const trial *t) {
     const hf_events *events = hf_problem_events(t->problem);
     size_t dim = t->alphas + t->values, count = hf_events_count(events);
     double *rho = make_array(s.cells), *mass = make_array(s.cells), *theta = make_array(dim * s.cells);
-    double *moments = make_array(s.terms), z[8 * CLASSES], exact[8 * CLASSES], half = 0, second = 0;
+    double *moments = make_array(s.terms), z[8 * CLASSES], exact[8 * CLASSES], p[8 * CLASSES];
+    double half = 0, second[2] = {0};
+    fill_probability(random, count, p);
     fill_uniform(random, -0.2, 1, s.cells, rho); /* point values may be negative */
     for (size_t i = 0; i < s.cells; i++) {
         rho[i] /= (double)s.cells * hf_grid_volume(s.grid);
@@ -440,8 +684,8 @@ static void check_atoms(gsl_rng *random, const trial *t) {
         for (size_t e = 0; e < count; e++) {
             double h[CLASSES];
             hf_model_head_logits(model, e, theta + i * dim, h);
-            for (size_t k = 0; k < CLASSES; k++)
-                second += hf_events_weight(events, e) * mass[i] * h[k] * h[k];
+            second[0] += hf_events_weight(events, e) * mass[i] * twin_square(NULL, h);
+            second[1] += hf_events_weight(events, e) * mass[i] * twin_square(p + e * CLASSES, h);
         }
     }
     hf_table_moments(s.table, rho, moments);
@@ -449,7 +693,8 @@ static void check_atoms(gsl_rng *random, const trial *t) {
     hf_model_atoms_logits(model, s.cells, theta, mass, exact);
     cr_expect_leq(largest_difference(count * CLASSES, z, exact), 1e-13);
     cr_expect_float_eq(hf_table_half_square(s.table, rho), half, 1e-13);
-    cr_expect_float_eq(hf_table_second_moment(s.table, rho, NULL) / second, 1, 1e-12);
+    for (int k = 0; k < 2; k++)
+        cr_expect_float_eq(hf_table_second_moment(s.table, rho, k == 0 ? NULL : p) / second[k], 1, 1e-12);
     hf_array_destroy(&rho);
     hf_array_destroy(&mass);
     hf_array_destroy(&theta);
@@ -604,7 +849,7 @@ Test(point_values, velocity_of_any_range_is_that_of_the_whole) {
     for_all_shapes(69, check_velocity_ranges);
 }
 
-/* ---- scores of any size -------------------------------------------------------------------------------- */
+/* ---- scores of any size -------------------------------------------------------------------------- */
 
 static hf_model *make_score_model(const hf_events *events, double base) {
     static const double value[CLASSES * WIDTH] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
@@ -653,6 +898,46 @@ Test(score, large_scores_have_their_limits) {
     hf_events_destroy(&events);
 }
 
+/* The same of many heads at once, each with its own side of the limit, and mild ones between them. */
+Test(score, many_heads_have_the_limits_of_large_scores) {
+    enum { HEADS = 131 };
+    static const double tokens[4][WIDTH] = {{3, 0.25, 1}, {3, 2.385, 1}, {-1, -7.5, 1}, {2, 1.5, 1}};
+    const double top[WIDTH] = {3, (0.25 + 2.385) / 2, 1}, bottom[WIDTH] = {-1, -7.5, 1};
+    const double residual[] = {0.3, -1.2, 0.9};
+    hf_events *events;
+    cr_assert_eq(hf_events_create(NULL, WIDTH, CLASSES, &events), HF_OK);
+    cr_assert_eq(hf_events_add(NULL, events, 4, tokens[0], (const double[]){0.2, 0.3, 0.5}, 1), HF_OK);
+    for (double base = -700; base <= 700; base += 700)
+        for (double size = 700. / 6; size < 2e4; size *= 12) {
+            hf_model *model = make_score_model(events, base);
+            double alpha[HEADS], gradient[HEADS], projection[WIDTH], z[CLASSES], twin_z[CLASSES] = {0};
+            hf_cloud *cloud;
+            for (size_t i = 0; i < HEADS; i++) {
+                double mild = 0.01 * (double)i - 0.5, c[WIDTH];
+                alpha[i] = i % 3 == 0 ? size : i % 3 == 1 ? -size : mild;
+                hf_model_context(model, 0, &mild, c);
+                for (size_t k = 0; k < WIDTH; k++)
+                    twin_z[k] += (i % 3 == 0 ? top[k] : i % 3 == 1 ? bottom[k] : c[k]) / HEADS;
+            }
+            cr_assert_eq(hf_cloud_create(NULL, model, HEADS, &cloud), HF_OK);
+            hf_cloud_place(cloud, alpha);
+            hf_cloud_logits(cloud, NULL, z);
+            cr_expect_leq(largest_difference(CLASSES, z, twin_z), 1e-12, "base %g, size %g", base, size);
+            hf_cloud_gradient(cloud, NULL, residual, gradient);
+            hf_model_project_residual(model, residual, projection);
+            for (size_t i = 0; i < HEADS; i++) {
+                double plain = 0;
+                if (i % 3 == 2)
+                    hf_model_potential(model, projection, &alpha[i], &plain, NULL);
+                cr_expect_float_eq(gradient[i], plain, 1e-12, "base %g, alpha %g: %g", base, alpha[i],
+                                   gradient[i]);
+            }
+            hf_cloud_destroy(&cloud);
+            hf_model_destroy(&model);
+        }
+    hf_events_destroy(&events);
+}
+
 /* A common shift of an event's scores changes nothing, up to the rounding of the scores: 1e4 eps. */
 Test(score, a_common_shift_changes_nothing) {
     gsl_rng *random = make_random(46);
@@ -678,7 +963,7 @@ Test(score, a_common_shift_changes_nothing) {
     gsl_rng_free(random);
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------------- */
+/* ---- what is refused ----------------------------------------------------------------------------- */
 
 Test(forms, are_found_by_name) {
     size_t count;

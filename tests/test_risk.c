@@ -33,6 +33,36 @@ Test(risk, equals_a_plain_sum) {
     gsl_rng_free(random);
 }
 
+/* One event without its weight: -sum_c y_c log p_c and p - y. The risk is the weighted sum of these. */
+Test(risk, is_a_weighted_sum_over_events) {
+    gsl_rng *random = make_random(33);
+    hf_events *events = make_random_events(random, WIDTH, CLASSES, EVENTS);
+    double z[SIZE], whole[SIZE], sum = 0;
+    fill_uniform(random, -2.385, 2.385, SIZE, z);
+    double risk = hf_risk_cross_entropy(events, z, whole);
+    for (size_t e = EVENTS; e-- > 0;) {
+        const double *ze = z + e * CLASSES, *y = hf_events_label(events, e);
+        double residual[CLASSES], plain[CLASSES], partition = 0, expected = 0;
+        for (size_t c = 0; c < CLASSES; c++)
+            partition += exp(ze[c]);
+        for (size_t c = 0; c < CLASSES; c++) {
+            expected -= y[c] * log(exp(ze[c]) / partition);
+            plain[c] = exp(ze[c]) / partition - y[c];
+        }
+        double value = hf_risk_event(events, e, ze, residual);
+        cr_expect_float_eq(value, expected, 1e-14);
+        cr_expect_eq(hf_risk_event(events, e, ze, NULL), value);
+        cr_expect_leq(largest_difference(CLASSES, residual, plain), 1e-15);
+        cr_expect_arr_eq(residual, whole + e * CLASSES, sizeof residual);
+        cr_expect_eq(hf_risk_event(events, e, ze, z + e * CLASSES), value);
+        cr_expect_arr_eq(residual, ze, sizeof residual, "in place");
+        sum += hf_events_weight(events, e) * value;
+    }
+    cr_expect_float_eq(risk, sum, 1e-14);
+    hf_events_destroy(&events);
+    gsl_rng_free(random);
+}
+
 /* Fourth-order differences with step h = 1e-3: error h^4/30 |R^(5)| < 1e-12 and rounding 1e-16/h. */
 Test(risk, residual_is_the_derivative) {
     gsl_rng *random = make_random(31);

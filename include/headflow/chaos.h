@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-/* ---- prediction: linear response ---------------------------------------------------------------------- */
+/* ---- prediction: linear response ----------------------------------------------------------------- */
 
 /** Second moments of a small deviation of all heads from their copies, delta(theta): its mean square over the
  * density, and what the distribution of that needs. */
@@ -35,12 +35,12 @@ typedef struct hf_response_record {
  *  @param[in]  time      shape (times), increasing from 0
  *  @param[out] records   shape (times)
  *  @param[out] variance  shape (times, E): sigma_e^2 = int |h_e - z_e|^2 dmu; or NULL
- *  @return HF_ERR_INPUT for a temperature, or more nodes than HF_RESPONSE_NODES_MAX; HF_ERR_NUMERIC when
- * CVODE fails */
+ *  @return HF_ERR_INPUT for a temperature, or nodes of more than HF_RESPONSE_MAX coordinates in all;
+ *          HF_ERR_NUMERIC when CVODE fails */
 hf_status hf_response_run(hf_error *error, const hf_problem *problem, size_t nodes, bool noise, size_t times,
                           const double time[], hf_response_record records[], double *variance);
 
-enum { HF_RESPONSE_NODES_MAX = 2048 };
+enum { HF_RESPONSE_MAX = 1536 };
 
 /** A number with an interval around it. */
 typedef struct hf_interval {
@@ -55,7 +55,7 @@ hf_interval hf_response_coupling(const hf_response_record *record, const hf_ense
 /** Root mean square logit error of an ensemble over its seeds, as predicted. */
 double hf_response_logit(const hf_response_record *record, const hf_ensemble *ensemble);
 
-/* ---- the static bound --------------------------------------------------------------------------------- */
+/* ---- the static bound ---------------------------------------------------------------------------- */
 
 /** N heads drawn from a density on the grid, and what their risk exceeds that of the density by. */
 typedef struct hf_static_record {
@@ -74,7 +74,7 @@ typedef struct hf_static_record {
 hf_status hf_static_run(hf_error *error, const hf_problem *problem, const double *rho, size_t heads,
                         size_t draws, size_t seed, hf_static_record *record);
 
-/* ---- the comparison ----------------------------------------------------------------------------------- */
+/* ---- the comparison ------------------------------------------------------------------------------ */
 
 /** The density of the limit, as solution.nc has it; all borrowed. */
 typedef struct hf_limit {
@@ -143,9 +143,12 @@ typedef struct hf_chaos_group {
     hf_interval *predicted;  /**< coupling error: shape (times) */
     double *predicted_logit; /**< logit error: shape (times) */
     double *bound; /**< of the coupling error: shape (HF_BOUNDS, times); pathwise: their root mean square */
-    double slack[HF_BOUNDS]; /**< the smallest bound/measured of all times, pathwise of all members; NAN if
-                                none */
-    size_t last;             /**< index of its last time */
+    /** The smallest bound/measured of all times, for the pathwise one of all members as well; NAN if none. */
+    double slack[HF_BOUNDS];
+    /** Whether a bound is below what it bounds: a mean over seeds by more than its interval. Never so
+     * of the leading one, which promises nothing at finite N. */
+    bool violated[HF_BOUNDS];
+    size_t last; /**< index of its last time */
 } hf_chaos_group;
 
 /** A power of N, or of epsilon, that an error follows at the last time. */
@@ -170,7 +173,7 @@ typedef struct hf_chaos {
     size_t statics;
     hf_static_record *fixed; /**< shape (statics): of the numbers of heads that occur */
     double static_time;
-    bool has_prediction; /**< else the linear response would take too many nodes */
+    bool has_prediction;  /**< else the linear response would take too many nodes */
     double negative_mass; /**< the largest that distances were freed of */
     double epsilon;       /**< of the Sinkhorn divergences */
 } hf_chaos;

@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* ---- solution.nc: writing --------------------------------------------------------------------------- */
+/* ---- solution.nc: writing ------------------------------------------------------------------------ */
 
 /** A solution being written while the integration runs. */
 typedef struct hf_solution_writer hf_solution_writer;
@@ -43,7 +43,7 @@ hf_status hf_solution_writer_finish(hf_error *error, hf_solution_writer *writer,
 /** A writer that was not finished leaves nothing behind. */
 void hf_solution_writer_destroy(hf_solution_writer **writer);
 
-/* ---- solution.nc: reading --------------------------------------------------------------------------- */
+/* ---- solution.nc: reading ------------------------------------------------------------------------ */
 
 /** A solution on disk; large arrays are read when they are asked for. */
 typedef struct hf_solution hf_solution;
@@ -83,7 +83,7 @@ hf_status hf_solution_logits(hf_error *error, const hf_solution *solution, size_
  *  @return HF_ERR_IO when the file contradicts itself, or is of a version that did not store the heads */
 hf_status hf_solution_problem(hf_error *error, const hf_solution *solution, hf_problem **out);
 
-/* ---- particles.nc: writing -------------------------------------------------------------------------- */
+/* ---- particles.nc: writing ----------------------------------------------------------------------- */
 
 /** What a file of head trajectories holds; all of it is borrowed and copied. */
 typedef struct hf_particles_layout {
@@ -125,7 +125,7 @@ hf_status hf_particles_writer_finish(hf_error *error, hf_particles_writer *write
 /** A writer that was not finished leaves its journal behind, and PATH as it was. */
 void hf_particles_writer_destroy(hf_particles_writer **writer);
 
-/* ---- head trajectories: reading --------------------------------------------------------------------- */
+/* ---- head trajectories: reading ------------------------------------------------------------------ */
 
 /** Head trajectories on disk: a particles.nc, or what another program wrote as NetCDF or CSV.
  * docs/formats.md, section 5. */
@@ -156,7 +156,7 @@ const double *hf_trajectories_times(const hf_trajectories *trajectories, size_t 
 hf_status hf_trajectories_theta(hf_error *error, const hf_trajectories *trajectories, size_t ensemble,
                                 size_t seed, double *theta);
 
-/* ---- chaos.nc --------------------------------------------------------------------------------------- */
+/* ---- chaos.nc ------------------------------------------------------------------------------------ */
 
 /** A comparison as a file; name, title, case and flux are those of the solution.
  *  @return HF_ERR_INPUT when the comparison has another number of coordinates than the solution */
@@ -167,16 +167,16 @@ hf_status hf_chaos_write(hf_error *error, const char *path, const hf_solution *s
  *  @return HF_ERR_IO when the file cannot be read, is damaged or contradicts itself */
 hf_status hf_chaos_read(hf_error *error, const char *path, hf_chaos **out);
 
-/* ---- verify.nc -------------------------------------------------------------------------------------- */
+/* ---- verify.nc ----------------------------------------------------------------------------------- */
 
 /** A refinement study as a file; of its columns the errors at the end time are kept. */
 hf_status hf_refinement_write(hf_error *error, const char *path, const hf_refinement *refinement);
 hf_status hf_refinement_read(hf_error *error, const char *path, hf_refinement *out);
 
-/* ---- figures ---------------------------------------------------------------------------------------- */
+/* ---- figures ------------------------------------------------------------------------------------- */
 
-/** Draw all figures of a solution.nc, a verify.nc, or a folder with one or both. A figure NAME leaves
- * NAME.svg, NAME.pdf and NAME.png with its data NAME.dat and its script NAME.gp, which gnuplot runs by
+/** Draw all figures of a solution.nc, a verify.nc, a chaos.nc, or a folder with some of them. A figure NAME
+ * leaves NAME.svg, NAME.pdf and NAME.png with its data NAME.dat and its script NAME.gp, which gnuplot runs by
  * itself.
  *  @param[in] folder  where they go, created if missing; NULL: `figures` beside the file
  *  @return HF_ERR_IO also when gnuplot is missing or fails */

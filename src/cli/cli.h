@@ -23,7 +23,8 @@ typedef enum cli_option {
     CLI_DRAWS = 1024,
     CLI_SNAPSHOTS = 2048,
     CLI_PAIRS = 4096,
-    CLI_EPSILON = 8192
+    CLI_EPSILON = 8192,
+    CLI_OPTIMISER = 16384
 } cli_option;
 
 typedef struct cli_call {

@@ -37,7 +37,7 @@ static const hf_interval *measured(const hf_chaos *chaos, const hf_chaos_group *
     return &g->measured[quantity * chaos->times + g->last];
 }
 
-/* ---- coupling ----------------------------------------------------------------------------------------- */
+/* ---- coupling ------------------------------------------------------------------------------------ */
 
 static void print_coupling(const hf_chaos *chaos) {
     printf(
@@ -58,20 +58,24 @@ static void print_coupling(const hf_chaos *chaos) {
 
 /* The tightest place of each bound over all times and ensembles, and whether all hold. */
 static void print_slack(const hf_chaos *chaos) {
-    printf("\nsmallest factor at any time:");
+    const char *separator = ":";
+    printf("\nsmallest factor at any time");
     for (size_t b = 0; b < HF_BOUNDS; b++) {
         double slack = INFINITY;
-        for (size_t k = 0; k < chaos->groups; k++)
-            slack = isnan(chaos->group[k].slack[b]) ? slack : fmin(slack, chaos->group[k].slack[b]);
-        if (isfinite(slack))
-            printf("%s %s %.3g%s", b > 0 ? "," : "", hf_bound_names[b], slack,
-                   slack < 1 ? " (VIOLATED)" : "");
+        bool violated = false;
+        for (size_t k = 0; k < chaos->groups; k++) {
+            slack = fmin(slack, chaos->group[k].slack[b]); /* the number where the other is NAN */
+            violated = violated || chaos->group[k].violated[b];
+        }
+        if (isfinite(slack)) {
+            printf("%s %s %.3g%s", separator, hf_bound_names[b], slack, violated ? " (VIOLATED)" : "");
+            separator = ",";
+        }
     }
     printf("\n");
 }
 
-/* ---- functionals and distances --------------------------------------------------------------------------
- */
+/* ---- functionals and distances ------------------------------------------------------------------- */
 
 static double largest_own_error(const hf_chaos *chaos, size_t quantity) {
     double largest = NAN;
@@ -97,8 +101,7 @@ static void print_distances(const hf_chaos *chaos) {
     printf("\n");
 }
 
-/* ---- slopes and static bound ------------------------------------------------------------------------------
- */
+/* ---- slopes and static bound --------------------------------------------------------------------- */
 
 static void print_slopes(const hf_chaos *chaos) {
     if (chaos->slopes == 0)
@@ -131,8 +134,7 @@ static void print_static(const hf_chaos *chaos) {
     }
 }
 
-/* ---- JSON -----------------------------------------------------------------------------------------------
- */
+/* ---- JSON ---------------------------------------------------------------------------------------- */
 
 static void print_interval(const char *key, const hf_interval *i) {
     printf("\"%s\": {", key);
@@ -180,6 +182,7 @@ static void print_json_group(const hf_chaos *chaos, const hf_chaos_group *g) {
         snprintf(key, sizeof key, "slack_%s", hf_bound_names[b]);
         printf(", ");
         cli_print_json_number(stdout, key, g->slack[b]);
+        printf(", \"violated_%s\": %s", hf_bound_names[b], g->violated[b] ? "true" : "false");
     }
     printf("}");
 }
@@ -229,8 +232,7 @@ void compare_print_json(const hf_problem *problem, const hf_chaos *chaos, const 
     printf("}\n");
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------
- */
+/* ---- all of it ----------------------------------------------------------------------------------- */
 
 void compare_print_tables(const hf_problem *problem, const hf_chaos *chaos, double seconds,
                           const char *path) {

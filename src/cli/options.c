@@ -12,13 +12,14 @@ typedef struct option {
     cli_option bit;
     const char *name, *alias; /* alias: NULL if none */
     const char *value;        /* NULL: takes none */
-    const char *help;
+    const char *help;         /* NULL: known only to be refused */
 } option;
 
 static const option options[] = {
     {CLI_SET, "--set", NULL, "KEY=VALUE",
      "override a key of the case file, e.g. grid.cells=[64,64]; repeatable"},
-    {CLI_OUTPUT, "--output", "-o", "DIR", "the folder of the results (default: output/NAME)"},
+    {CLI_OUTPUT, "--output", "-o", "DIR",
+     "the folder of the results (default: output/NAME, or beside the file that is read)"},
     {CLI_QUIET, "--quiet", "-q", NULL, "no progress and no summary"},
     {CLI_JSON, "--json", NULL, NULL, "the last line of standard output is one JSON object"},
     {CLI_MARKDOWN, "--markdown", NULL, NULL, "the table as docs/reference.md has it"},
@@ -28,10 +29,13 @@ static const option options[] = {
     {CLI_BATCH, "--batch", NULL, "B", "events in a batch, or full, for files that do not say it"},
     {CLI_TIME, "--time", NULL, "T", "the time of the static bound (default: the last)"},
     {CLI_DRAWS, "--draws", NULL, "N", "draws for the static bound (default 200)"},
-    {CLI_SNAPSHOTS, "--snapshots", NULL, "N", "times of the distances in all coordinates (default 1: the last)"},
+    {CLI_SNAPSHOTS, "--snapshots", NULL, "N",
+     "times of the distances in all coordinates (default 1: the last)"},
     {CLI_PAIRS, "--pairs", NULL, "N", "heads times atoms of an exact W2 (default 250000)"},
     {CLI_EPSILON, "--epsilon", NULL, "E",
      "of Sinkhorn divergences (default: the square of a coarse cell's width)"},
+    {CLI_OPTIMISER, "--momentum", NULL, "M", NULL},
+    {CLI_OPTIMISER, "--adam", NULL, NULL, NULL},
 };
 enum { OPTIONS = sizeof options / sizeof options[0] };
 
@@ -39,7 +43,7 @@ void cli_print_options(FILE *file, const cli_verb *verb) {
     for (size_t i = 0; i < OPTIONS; i++) {
         const option *o = &options[i];
         char name[64];
-        if (!(verb->options & o->bit))
+        if (!(verb->options & o->bit) || o->help == NULL)
             continue;
         snprintf(name, sizeof name, "%s%s%s%s%s", o->alias != NULL ? o->alias : "",
                  o->alias != NULL ? ", " : "", o->name, o->value != NULL ? " " : "",
@@ -62,7 +66,7 @@ static hf_status unknown_option(hf_error *error, const cli_verb *verb, const cha
     const char *names[OPTIONS];
     size_t count = 0;
     for (size_t i = 0; i < OPTIONS; i++)
-        if (verb->options & options[i].bit)
+        if ((verb->options & options[i].bit) && options[i].help != NULL)
             names[count++] = options[i].name;
     const char *near = hf_nearest(name, count, names);
     return hf_raise(error, HF_ERR_INPUT, "%s: unknown option %s%s%s (see headflow %s --help)", verb->name,
@@ -123,6 +127,10 @@ static hf_status apply_option(hf_error *error, const option *o, const char *valu
         return parse_count(error, o, value, 512, &call->levels);
     case CLI_NODES:
         return parse_count(error, o, value, 512, &call->nodes);
+    case CLI_OPTIMISER:
+        return hf_raise(error, HF_ERR_INPUT,
+                        "option %s: refused: the theory here is for plain SGD, whose limit is the flow",
+                        o->name);
     case CLI_STEP:
         return parse_number(error, o, value, false, &call->step);
     case CLI_BATCH:

@@ -138,6 +138,6 @@ const cli_verb cli_sgd = {
         "Trains N heads by stochastic gradient descent for every N, step and batch of the case's section\n"
         "particles and as many seeds, and writes their trajectories to output/NAME/particles.nc.\n"
         "A run that was interrupted goes on where it stopped.",
-    .options = CLI_SET | CLI_OUTPUT | CLI_QUIET | CLI_JSON,
+    .options = CLI_SET | CLI_OUTPUT | CLI_QUIET | CLI_JSON | CLI_OPTIMISER,
     .run = run,
 };

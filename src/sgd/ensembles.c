@@ -42,8 +42,10 @@ static void finish(work *w, const job *j, hf_status status, const hf_error *erro
         hf_error own = {0};
         if (status == HF_OK && w->first.status == HF_OK)
             status = w->observer->put(&own, w->observer->self, j->ensemble, j->seed, theta);
-        if (status != HF_OK && w->first.status == HF_OK)
+        if (status != HF_OK && w->first.status == HF_OK) {
             w->first = error->status != HF_OK ? *error : own;
+            w->first.status = status; /* also when nothing was said */
+        }
         w->done += j->cost;
         if (w->observer->progress != NULL && w->first.status == HF_OK)
             w->observer->progress(w->observer->self, w->done / w->total);

@@ -121,7 +121,8 @@ static hf_status descend(hf_error *error, member *m, size_t times, const double 
     double epsilon = m->ensemble->step;
     for (size_t k = 0; out < times; k++) {
         double t = (double)k * epsilon, after = (double)(k + 1) * epsilon;
-        step(m);
+        if (time[times - 1] > t)
+            step(m);
         if (!all_finite(size, m->next))
             return hf_raise(error, HF_ERR_NUMERIC,
                             "SGD of %zu heads with step %g diverges at t = %.6g; expected a smaller "
@@ -147,7 +148,10 @@ static hf_status check(hf_error *error, const hf_problem *problem, const hf_ense
                         hf_problem_temperature(problem));
     if (ensemble->heads < 1)
         return hf_raise(error, HF_ERR_INPUT, "particles.heads: 0; expected at least 1");
-    if (!(ensemble->step > 0) || !(end / ensemble->step <= STEPS_MAX))
+    if (ensemble->batch == HF_BATCH_UNKNOWN)
+        return hf_raise(error, HF_ERR_INPUT,
+                        "particles.batch: not known; expected a number of events or full");
+    if (!(ensemble->step > 0) || !isfinite(ensemble->step) || !(end / ensemble->step <= STEPS_MAX))
         return hf_raise(error, HF_ERR_INPUT,
                         "particles.step: %g up to t = %g; expected a number > 0 and at most %g steps",
                         ensemble->step, end, STEPS_MAX);

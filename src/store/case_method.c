@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- regularisation, time: straight into the input -------------------------------------------------- */
+/* ---- regularisation, time: straight into the input ----------------------------------------------- */
 
 static const hf_schema_key regularisation_keys[] = {
     {"ridge", HF_SCHEMA_NON_NEGATIVE, false, offsetof(hf_problem_input, ridge)},
@@ -37,7 +37,7 @@ hf_status hf_case_read_time(hf_error *error, const hf_yaml *node, hf_case *c) {
     return HF_OK;
 }
 
-/* ---- scheme ----------------------------------------------------------------------------------------- */
+/* ---- scheme -------------------------------------------------------------------------------------- */
 
 typedef struct scheme_section {
     const hf_yaml *flux, *limiter;
@@ -90,7 +90,7 @@ hf_status hf_case_read_scheme(hf_error *error, const hf_yaml *node, hf_case *c) 
     return scheme.limiter ? read_limiter(error, scheme.limiter, c) : HF_OK;
 }
 
-/* ---- particles -------------------------------------------------------------------------------------- */
+/* ---- particles ----------------------------------------------------------------------------------- */
 
 typedef struct particles_section {
     const hf_yaml *heads, *step, *batch;
@@ -119,11 +119,22 @@ static hf_status read_batch(hf_error *error, const hf_yaml *node, size_t *batch)
                          hf_yaml_describe(node, sizeof found, found));
 }
 
+/** Keys that other programs have, and that would change what the heads converge to. */
+static hf_status refuse_optimisers(hf_error *error, const hf_yaml *node) {
+    static const char *const others[] = {"momentum", "adam"};
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        if (node->kind == HF_YAML_MAPPING && hf_yaml_get(node, others[k]))
+            return hf_yaml_raise(error, HF_ERR_INPUT, hf_yaml_get(node, others[k]),
+                                 "refused: the theory here is for plain SGD, whose limit is the flow");
+    return HF_OK;
+}
+
 hf_status hf_case_read_particles(hf_error *error, const hf_yaml *node, hf_case *c) {
     particles_section section;
     hf_particles *particles = &c->input.particles;
     if (!node)
         return HF_OK;
+    HF_TRY(refuse_optimisers(error, node));
     HF_TRY(hf_schema_read(error, node, sizeof particles_keys / sizeof *particles_keys, particles_keys,
                           &section));
     const hf_yaml *const lists[] = {section.heads, section.step, section.batch};

@@ -19,7 +19,7 @@ enum {
 static const char ROOT_MEAN_SQUARE[] = "seed: root_mean_square", MEAN[] = "seed: mean";
 static const char SNAPSHOTS[] = "snapshots", ALL_TIMES[] = "all times";
 
-/* ---- columns ------------------------------------------------------------------------------------------ */
+/* ---- columns ------------------------------------------------------------------------------------- */
 
 typedef enum member { NUMBER, COUNT, FLAG } member; /* double, size_t, bool */
 
@@ -187,7 +187,7 @@ static hf_status read_series(hf_error *error, hf_dataset *dataset, const series 
     return status;
 }
 
-/* ---- what both ways share ----------------------------------------------------------------------------- */
+/* ---- what both ways share ------------------------------------------------------------------------ */
 
 /* write_series or read_series. */
 typedef hf_status transfer(hf_error *error, hf_dataset *dataset, const series *s, void *structs);
@@ -267,18 +267,18 @@ static series slope_series(const hf_chaos *chaos) {
 
 static series static_series(const hf_chaos *chaos) {
     return (series){.name = "static_",
-                    .long_name = "heads drawn from the density: ",
+                    .long_name = "static bound: ",
                     .dimension = "static",
                     .count = chaos->statics,
                     .size = sizeof *chaos->fixed,
                     FIELDS(static_fields)};
 }
 
-static void slack_name(size_t bound, char name[NAME_SIZE]) {
-    snprintf(name, NAME_SIZE, "slack_%s", hf_bound_names[bound]);
+static void bound_attribute(const char *what, size_t bound, char name[NAME_SIZE]) {
+    snprintf(name, NAME_SIZE, "%s_%s", what, hf_bound_names[bound]);
 }
 
-/* ---- writing: an ensemble ----------------------------------------------------------------------------- */
+/* ---- writing: an ensemble ------------------------------------------------------------------------ */
 
 static hf_status write_attributes(hf_error *error, hf_dataset *dataset, const hf_chaos *chaos,
                                   const hf_chaos_group *group) {
@@ -290,8 +290,10 @@ static hf_status write_attributes(hf_error *error, hf_dataset *dataset, const hf
     HF_TRY(hf_dataset_set_number(error, dataset, "end_time", chaos->time[group->last]));
     for (size_t b = 0; b < HF_BOUNDS; b++) {
         char name[NAME_SIZE];
-        slack_name(b, name);
+        bound_attribute("slack", b, name);
         HF_TRY(hf_dataset_set_number(error, dataset, name, group->slack[b]));
+        bound_attribute("violated", b, name);
+        HF_TRY(hf_dataset_set_integer(error, dataset, name, group->violated[b]));
     }
     return HF_OK;
 }
@@ -352,7 +354,7 @@ static hf_status write_groups(hf_error *error, hf_dataset *dataset, const hf_cha
     return HF_OK;
 }
 
-/* ---- writing: the file -------------------------------------------------------------------------------- */
+/* ---- writing: the file --------------------------------------------------------------------------- */
 
 /* Names of the quantities with blanks between them. */
 static void list_quantities(const hf_chaos *chaos, char list[LIST_SIZE]) {
@@ -431,7 +433,7 @@ hf_status hf_chaos_write(hf_error *error, const char *path, const hf_solution *s
     return status;
 }
 
-/* ---- reading: an ensemble ----------------------------------------------------------------------------- */
+/* ---- reading: an ensemble ------------------------------------------------------------------------ */
 
 /* A whole number among the attributes: at least `least`. */
 static hf_status read_count(hf_error *error, const hf_dataset *dataset, const char *name, double least,
@@ -459,8 +461,12 @@ static hf_status read_attributes(hf_error *error, const hf_dataset *dataset, con
                         hf_dataset_path(dataset), end);
     for (size_t b = 0; b < HF_BOUNDS; b++) {
         char name[NAME_SIZE];
-        slack_name(b, name);
+        size_t violated;
+        bound_attribute("slack", b, name);
         HF_TRY(hf_dataset_get_number(error, dataset, name, &group->slack[b]));
+        bound_attribute("violated", b, name);
+        HF_TRY(read_count(error, dataset, name, 0, &violated));
+        group->violated[b] = violated != 0;
     }
     return HF_OK;
 }
@@ -499,7 +505,7 @@ static hf_status read_group(hf_error *error, hf_dataset *dataset, const hf_chaos
     return transfer_theory(error, dataset, chaos, group, read_series);
 }
 
-/* ---- reading: the file -------------------------------------------------------------------------------- */
+/* ---- reading: the file --------------------------------------------------------------------------- */
 
 /* Whether an attribute of a variable has one of two texts, and which. */
 static hf_status read_choice(hf_error *error, const hf_dataset *dataset, const char *variable,

@@ -1,4 +1,4 @@
-/* What an ensemble is called in files: docs/formats.md, sections 5 and 6. */
+/* What an ensemble is called in files: docs/formats.md, sections 5 and 7. */
 #ifndef HF_STORE_ENSEMBLE_H
 #define HF_STORE_ENSEMBLE_H
 

@@ -15,7 +15,7 @@ const char *const hf_bound_styles[HF_BOUNDS] = {
 
 const int hf_point_types[HF_CURVES_MAX] = {7, 5, 9, 11, 13, 6, 4, 8};
 
-/* ---- ways to train ------------------------------------------------------------------------------------ */
+/* ---- ways to train ------------------------------------------------------------------------------- */
 
 static bool same_step(double a, double b) {
     return a == b || (isnan(a) && isnan(b));
@@ -107,7 +107,7 @@ void hf_training_label(const hf_training *training, char label[HF_CAPTION_MAX]) 
         snprintf(label, HF_CAPTION_MAX, HF_ITALIC("ε") " = %.4g, %.60s", training->step, batch);
 }
 
-/* ---- numbers that vary -------------------------------------------------------------------------------- */
+/* ---- numbers that vary --------------------------------------------------------------------------- */
 
 /* Ascending, each once. */
 static size_t distinct(size_t count, double values[]) {
@@ -173,11 +173,18 @@ const hf_interval *hf_figure_last(const hf_chaos *chaos, const hf_chaos_group *g
     return &group->measured[quantity * chaos->times + group->last];
 }
 
+bool hf_figure_predicted(const hf_chaos *chaos) {
+    for (size_t g = 0; g < chaos->groups; g++)
+        if (isfinite(chaos->group[g].predicted[chaos->group[g].last].value))
+            return true;
+    return false;
+}
+
 double hf_figure_bound_most(double largest_measured) {
     return 1e3 * largest_measured;
 }
 
-/* ---- axes --------------------------------------------------------------------------------------------- */
+/* ---- axes ---------------------------------------------------------------------------------------- */
 
 void hf_figure_value_axis(FILE *script, size_t count, const double values[], const char *label) {
     enum { LABELS = 8 }; /* what fits the width */
@@ -204,28 +211,38 @@ void hf_figure_last_label(const hf_chaos *chaos, char label[HF_CAPTION_MAX]) {
         snprintf(label, HF_CAPTION_MAX, " at the last time");
 }
 
+void hf_figure_point_sizes(FILE *script) {
+    fprintf(script, "size = format eq 'pdf' ? 0.7 : format eq 'png' ? 1.3 : 1\n");
+}
+
 void hf_figure_frame(FILE *script, const char *title, const char *name, double height, size_t key_entries,
                      const char *key_title) {
-    static const double width = 85, row = 3.6, axis = 11, top = 6; /* [mm] */
+    static const double width = 85, row = 4.2, axis = 13, top = 6; /* [mm] */
     size_t rows = (key_entries + 1) / 2;
     double key = row * (double)(rows + (key_title != NULL));
-    fprintf(script, "set title ");
+    fprintf(script, "set label 4 ");
     hf_gnuplot_title(script, title, name, width);
     fprintf(script,
-            "\nset tmargin at screen %.4f\nset bmargin at screen %.4f\nset lmargin at screen 0.21\nset "
+            " at screen 0.5, screen %.4f center\nset tmargin at screen %.4f\nset bmargin at screen %.4f\nset "
+            "lmargin at screen 0.21\nset "
             "rmargin at screen 0.97\nset key at screen 0.575, screen %.4f center center vertical maxrows %zu "
             "samplen 1.5 width -4 Left reverse\n",
-            1 - top / height, (key + axis + 2) / height, (key / 2 + 1.5) / height, rows);
+            1 - top / height / 2, 1 - top / height, (key + axis) / height, (key / 2 + 0.5) / height, rows);
+    hf_figure_point_sizes(script);
     if (key_title != NULL)
         fprintf(script, "set key title '%s'\n", key_title);
 }
 
-void hf_figure_points(FILE *script, const char *file, size_t block, const char *columns, const char *interval,
-                      size_t k, const char *label) {
-    fprintf(script,
-            ", \\\n '%s' index %zu using %s with yerrorbars linetype %zu linewidth 1 pointtype 0"
-            ", \\\n '%s' index %zu using %s with points linetype %zu pointtype %d pointsize 0.5 title '%s'",
-            file, block, interval, k + 1, file, block, columns, k + 1, hf_point_types[k], label);
+void hf_figure_points(FILE *script, const char *file, size_t block, int x, size_t k, const char *label) {
+    fprintf(
+        script,
+        ", \\\n '%s' index %zu using %d:%d:(0):($%d-$%d) with vectors nohead linetype %zu linewidth 1"
+        ", \\\n '' index %zu using %d:%d with points linetype %zu pointtype %d pointsize 0.5*size title '%s'",
+        file, block, x, x + 2, x + 3, x + 2, k + 1, block, x, x + 1, k + 1, hf_point_types[k], label);
+}
+
+double hf_figure_shift(size_t k, size_t curves) {
+    return exp(0.05 * ((double)k - 0.5 * (double)(curves - 1)));
 }
 
 void hf_extent_add(hf_extent *extent, double value) {

@@ -50,6 +50,9 @@ const hf_chaos_group *hf_figure_next(const hf_chaos *chaos, const hf_training *t
 /* A quantity of an ensemble at its last time. */
 const hf_interval *hf_figure_last(const hf_chaos *chaos, const hf_chaos_group *group, size_t quantity);
 
+/* Whether there is a prediction of the coupling error of any ensemble at its last time. */
+bool hf_figure_predicted(const hf_chaos *chaos);
+
 /* What a bound is at most to be shown beside what is measured. */
 double hf_figure_bound_most(double largest_measured);
 
@@ -70,10 +73,16 @@ extern const int hf_point_types[HF_CURVES_MAX];
 void hf_figure_frame(FILE *script, const char *title, const char *name, double height, size_t key_entries,
                      const char *key_title);
 
-/* Continue a plot command: points with their intervals, of a block of a data file, in the k-th colour. Points
- * without an interval have none. */
-void hf_figure_points(FILE *script, const char *file, size_t block, const char *columns, const char *interval,
-                      size_t k, const char *label);
+/* The factor by which the k-th curve is shifted along a logarithmic axis, so that intervals of several are
+ * seen side by side. */
+double hf_figure_shift(size_t k, size_t curves);
+
+/* Define `size`, by which point sizes are multiplied to be the same in all formats. */
+void hf_figure_point_sizes(FILE *script);
+
+/* Continue a plot command: points with their intervals, of a block of a data file, in the k-th colour.
+ * Columns x and the three behind it: place, value, lower and upper end */
+void hf_figure_points(FILE *script, const char *file, size_t block, int x, size_t k, const char *label);
 
 /* Values that an axis must hold, as they come. */
 typedef struct hf_extent {

@@ -15,7 +15,7 @@ static bool applies(const hf_figure_source *source) {
     return source->chaos != NULL && hf_figure_heads_vary(source->chaos);
 }
 
-/* ---- what is shown ------------------------------------------------------------------------------------ */
+/* ---- what is shown ------------------------------------------------------------------------------- */
 
 /* The logit error, W1 of each marginal, and the distances in all coordinates but H^-1, where there are any.
  */
@@ -43,7 +43,7 @@ static void quantity_label(const hf_chaos *chaos, size_t quantity, char label[HF
         snprintf(label, HF_CAPTION_MAX, "%s", joint[quantity - first_joint]);
     else {
         hf_gnuplot_label(chaos->quantity[quantity].name + strlen("w1_"), coordinate);
-        snprintf(label, HF_CAPTION_MAX, HF_ITALIC("W") "_1 of %.128s", coordinate);
+        snprintf(label, HF_CAPTION_MAX, HF_ITALIC("W") "_1\u2060 of %.128s", coordinate);
     }
 }
 
@@ -64,7 +64,7 @@ static hf_status choose_training(hf_error *error, const hf_chaos *chaos, hf_trai
     return HF_OK;
 }
 
-/* ---- data and script ---------------------------------------------------------------------------------- */
+/* ---- data and script ----------------------------------------------------------------------------- */
 
 /* A block for a quantity. */
 static void write_curve(const hf_chaos *chaos, const hf_training *training, size_t quantity, FILE *data,
@@ -123,7 +123,7 @@ static hf_status draw(hf_error *error, const hf_figure_source *source, size_t he
                     ", \\\n 'chaos_distances.dat' index %zu using 1:5 with lines linetype %zu linewidth 1 "
                     "dashtype '-'",
                     k, k + 1);
-        hf_figure_points(script, "chaos_distances.dat", k, "1:2", "1:2:3:4", k, label);
+        hf_figure_points(script, "chaos_distances.dat", k, 1, k, label);
     }
     fputc('\n', script);
     return HF_OK;

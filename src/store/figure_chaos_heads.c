@@ -22,11 +22,10 @@ typedef struct page {
     hf_extent extent;
 } page;
 
-/* ---- data --------------------------------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------------------------------- */
 
-/* The k-th curve, shifted a little so that intervals of several are seen side by side. */
 static void write_curve(page *p, size_t k, FILE *data) {
-    double shift = exp(0.05 * ((double)k - 0.5 * (double)(p->count - 1)));
+    double shift = hf_figure_shift(k, p->count);
     const hf_chaos_group *group = NULL;
     while ((group = hf_figure_next(p->chaos, &p->training[k], group)) != NULL) {
         const hf_interval *m = hf_figure_last(p->chaos, group, HF_COUPLING);
@@ -73,12 +72,12 @@ static void choose_lines(page *p) {
     }
 }
 
-/* ---- script ------------------------------------------------------------------------------------------- */
+/* ---- script -------------------------------------------------------------------------------------- */
 
 static void write_axes(page *p, const hf_figure_source *source, size_t count, const double heads[],
                        FILE *script) {
     char when[HF_CAPTION_MAX];
-    size_t entries = 1 + p->count + p->chaos->has_prediction;
+    size_t entries = 1 + p->count + hf_figure_predicted(p->chaos);
     for (size_t b = 0; b < HF_BOUNDS; b++)
         entries += p->bound[b];
     hf_figure_last_label(p->chaos, when);
@@ -95,14 +94,14 @@ static void write_plots(const page *p, FILE *script) {
             "plot %.6g*x**(-0.5) with lines linewidth 1 linecolor rgb '#999999' title '∝ " HF_ITALIC(
                 "N") "^{−1/2}'",
             isfinite(p->guide) ? p->guide : 0);
-    if (p->chaos->has_prediction)
+    if (hf_figure_predicted(p->chaos))
         fprintf(script, ", NaN with lines linecolor rgb '#000000' title 'predicted'");
     for (size_t k = 0; k < p->count; k++)
         fprintf(script, ", \\\n 'chaos_heads.dat' index %zu using 1:6 with lines linetype %zu", k, k + 1);
     for (size_t k = 0; k < p->count; k++) {
         char label[HF_CAPTION_MAX];
         hf_training_label(&p->training[k], label);
-        hf_figure_points(script, "chaos_heads.dat", k, "2:3", "2:3:4:5", k, label);
+        hf_figure_points(script, "chaos_heads.dat", k, 2, k, label);
     }
     for (size_t b = 0; b < HF_BOUNDS; b++)
         if (p->bound[b])

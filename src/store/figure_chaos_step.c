@@ -34,13 +34,14 @@ typedef struct page {
     hf_extent extent;
 } page;
 
-/* ---- data --------------------------------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------------------------------- */
 
-static void add(page *p, const hf_chaos_group *group, FILE *data) {
+static void add(page *p, const hf_chaos_group *group, double shift, FILE *data) {
     const hf_interval *m = hf_figure_last(p->chaos, group, HF_COUPLING);
     double predicted = group->predicted[group->last].value, step = group->ensemble.step;
     const double values[] = {m->value, m->lower, m->upper, predicted};
-    fprintf(data, "%.9g %.6g %.6g %.6g %.6g\n", step, m->value, m->lower, m->upper, predicted);
+    fprintf(data, "%.9g %.6g %.6g %.6g %.6g %.6g\n", step, shift * step, m->value, m->lower, m->upper,
+            predicted);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         hf_extent_add(&p->extent, values[i]);
     if (m->value > 0) {
@@ -56,17 +57,17 @@ static void write_curve(page *p, size_t k, size_t count, const double steps[], F
             const hf_chaos_group *group = &p->chaos->group[g];
             if (group->ensemble.heads == p->heads && group->ensemble.batch == p->training[k].batch &&
                 group->ensemble.step == steps[i])
-                add(p, group, data);
+                add(p, group, hf_figure_shift(k, p->count), data);
         }
     fprintf(data, "\n\n");
 }
 
-/* ---- script ------------------------------------------------------------------------------------------- */
+/* ---- script -------------------------------------------------------------------------------------- */
 
 static void write_axes(page *p, const hf_figure_source *source, size_t count, const double steps[],
                        FILE *script) {
     char when[HF_CAPTION_MAX], heads[HF_CAPTION_MAX];
-    size_t entries = 2 + p->count + p->chaos->has_prediction;
+    size_t entries = 2 + p->count + hf_figure_predicted(p->chaos);
     hf_figure_last_label(p->chaos, when);
     snprintf(heads, sizeof heads, HF_ITALIC("N") " = %zu", p->heads);
     hf_figure_frame(script, source->title, source->name, HEIGHT, entries, heads);
@@ -78,18 +79,21 @@ static void write_axes(page *p, const hf_figure_source *source, size_t count, co
 }
 
 static void write_plots(const page *p, FILE *script) {
-    fprintf(script,
-            "plot %.6g*x**0.5 with lines linewidth 1 linecolor rgb '#999999' title '∝ " HF_ITALIC(
-                "ε") "^{1/2}', \\\n %.6g*x with lines linewidth 1 linecolor rgb '#999999' dashtype '-' title "
-                     "'∝ " HF_ITALIC("ε") "'",
-            p->root, isfinite(p->line) ? p->line : 0);
-    if (p->chaos->has_prediction)
+    fprintf(
+        script,
+        "plot %.6g*x**0.5 with lines linewidth 1 linecolor rgb '#999999' title '∝ " HF_ITALIC("ε") "^{1/2}'",
+        p->root);
+    fprintf(
+        script,
+        ", %.6g*x with lines linewidth 1 linecolor rgb '#999999' dashtype '-' title '∝ " HF_ITALIC("ε") "'",
+        isfinite(p->line) ? p->line : 0);
+    if (hf_figure_predicted(p->chaos))
         fprintf(script, ", NaN with lines linecolor rgb '#000000' title 'predicted'");
     for (size_t k = 0; k < p->count; k++) {
         char label[HF_CAPTION_MAX];
         hf_batch_label(p->training[k].batch, label);
-        fprintf(script, ", \\\n 'chaos_step.dat' index %zu using 1:5 with lines linetype %zu", k, k + 1);
-        hf_figure_points(script, "chaos_step.dat", k, "1:2", "1:2:3:4", k, label);
+        fprintf(script, ", \\\n 'chaos_step.dat' index %zu using 1:6 with lines linetype %zu", k, k + 1);
+        hf_figure_points(script, "chaos_step.dat", k, 2, k, label);
     }
     fputc('\n', script);
 }
@@ -100,7 +104,7 @@ static hf_status step_write(hf_error *error, const hf_figure_source *source, FIL
     double *steps;
     HF_TRY(hf_batch_list(error, p.chaos, p.heads, HF_TRAININGS_MAX, &p.count, p.training));
     HF_TRY(hf_figure_steps(error, p.chaos, p.heads, &count, &steps));
-    fprintf(data, "# step  coupling error  lower  upper  predicted; a block for each batch\n");
+    fprintf(data, "# step  step shifted  coupling error  lower  upper  predicted; a block for each batch\n");
     for (size_t k = 0; k < p.count; k++)
         write_curve(&p, k, count, steps, data);
     write_axes(&p, source, count, steps, script);

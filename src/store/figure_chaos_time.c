@@ -70,7 +70,8 @@ static hf_status time_write(hf_error *error, const hf_figure_source *source, FIL
     HF_TRY(choose_group(error, chaos, &group));
     write_rows(chaos, group, data, &extent, bounds);
     double most = hf_figure_bound_most(extent.highest);
-    size_t entries = 1 + chaos->has_prediction;
+    bool predicted = isfinite(group->predicted[group->last].value);
+    size_t entries = 1 + predicted;
     for (size_t b = 0; b < HF_BOUNDS; b++)
         if (bounds[b].highest > 0 && bounds[b].lowest < most) {
             hf_extent_add(&extent, fmin(bounds[b].highest, most));
@@ -80,7 +81,7 @@ static hf_status time_write(hf_error *error, const hf_figure_source *source, FIL
     fprintf(script, "plot 'chaos_time.dat' using 1:3:4 with filledcurves fillstyle solid 1 "
                     "noborder fillcolor rgb '#b8d8ea'"
                     ", \\\n '' using 1:2 with lines linetype 1 title 'measured'");
-    if (chaos->has_prediction)
+    if (predicted)
         fprintf(script, ", \\\n '' using 1:5 with lines linetype 2 title 'predicted'");
     for (size_t b = 0; b < HF_BOUNDS; b++)
         if (bounds[b].highest > 0 && bounds[b].lowest < most)

@@ -82,16 +82,19 @@ static double write_map(const maps *m, size_t index, const double *rho, FILE *da
 }
 
 static void begin_maps(const maps *m, const hf_ensemble *ensemble, FILE *script) {
-    char how[HF_CAPTION_MAX];
+    char how[HF_CAPTION_MAX], of[64] = "";
     hf_training_label(ensemble, how);
+    if (m->shown < m->heads)
+        snprintf(of, sizeof of, " of " HF_ITALIC("N") " = %zu", m->heads);
+    hf_figure_point_sizes(script);
     fprintf(script, "set multiplot title ");
     hf_gnuplot_title(script, m->source->title, m->source->name, WIDTH);
     fprintf(script,
             "\nset cbrange [0:1]\n"
             "set cbtics ('0' 0, '0.01' 0.1, '0.1' sqrt(0.1), '0.25' 0.5, '0.5' sqrt(0.5), '1' 1)\n"
             "set tics out\nset title offset 0,-0.7\n"
-            "set label 3 '%zu of " HF_ITALIC("N") " = %zu heads, %s' at screen 0.485, screen 0.035 center\n",
-            m->shown, m->heads, how);
+            "set label 3 '%zu%s heads, %s' at screen 0.485, screen 0.035 center\n",
+            m->shown, of, how);
     for (size_t d = 0; d < 2; d++) {
         double trifle = 1e-6 * (m->axis[d].upper - m->axis[d].lower);
         fprintf(script, "set %crange [%.9g:%.9g]\nset %ctics %g\n", d == 0 ? 'x' : 'y',
@@ -102,7 +105,7 @@ static void begin_maps(const maps *m, const hf_ensemble *ensemble, FILE *script)
 
 /* Panel k; the labels of y stand at the left alone. */
 static void script_map(const maps *m, size_t k, size_t index, double highest, FILE *script) {
-    static const double left = 0.075, right = 0.89, bottom = 0.25, top = 0.82, gap = 0.03;
+    static const double left = 0.075, right = 0.875, bottom = 0.25, top = 0.82, gap = 0.03;
     double width = (right - left - 2 * gap) / MAPS, start = left + (double)k * (width + gap);
     char x[HF_LABEL_MAX], y[HF_LABEL_MAX];
     hf_gnuplot_label(hf_grid_axis(m->grid, 0)->name, x);
@@ -115,6 +118,8 @@ static void script_map(const maps *m, size_t k, size_t index, double highest, FI
                      "set label 2 '%s' at screen 0.018, graph 0.5 rotate center\n",
             start, start + width, bottom, top, m->time[index], highest, k == 0 ? "%g" : "", x,
             k == 0 ? y : "");
+    if (k > 0)
+        fprintf(script, "unset label 3\n");
     if (k + 1 < MAPS)
         fprintf(script, "unset colorbox\n");
     else
@@ -122,12 +127,12 @@ static void script_map(const maps *m, size_t k, size_t index, double highest, FI
                 "set cblabel 'density / maximum'\nset colorbox user origin screen %.4f, screen %.4f size "
                 "screen 0.015, screen %.4f\n",
                 right + 0.02, bottom, top - bottom);
-    fprintf(script,
-            "plot 'heads.dat' index %zu nonuniform matrix using 1:2:(sqrt($3 > 0 ? $3 / %.9g : 0)) with "
-            "image, \\\n 'heads.dat' index %zu using 1:2 with points pointtype 6 pointsize 0.35 linewidth 1 "
-            "linecolor rgb '#ffffff', \\\n 'heads.dat' index %zu using 1:2 with points pointtype 6 pointsize "
-            "0.3 linewidth 0.6 linecolor rgb '#d55e00'\n",
-            2 * k, highest > 0 ? highest : 1, 2 * k + 1, 2 * k + 1);
+    fprintf(
+        script,
+        "plot 'heads.dat' index %zu nonuniform matrix using 1:2:(sqrt($3 > 0 ? $3 / %.9g : 0)) with "
+        "image, \\\n 'heads.dat' index %zu using 1:2 with points pointtype 6 pointsize 0.5*size linewidth "
+        "0.6 linecolor rgb '#d55e00'\n",
+        2 * k, highest > 0 ? highest : 1, 2 * k + 1);
 }
 
 /* rho, marginal: shape (cells): workspace */

@@ -40,7 +40,7 @@ typedef struct page {
     double width;  /* [mm] */
 } page;
 
-/* ---- data --------------------------------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------------------------------- */
 
 /* all: shape (times, N, D): workspace */
 static hf_status read_heads(hf_error *error, page *p, size_t chosen, size_t times, double *all) {
@@ -83,7 +83,7 @@ static void write_marginal(const page *p, size_t d, const double *marginal, FILE
     fprintf(data, "\n\n");
 }
 
-/* ---- script ------------------------------------------------------------------------------------------- */
+/* ---- script -------------------------------------------------------------------------------------- */
 
 static void script_begin(const page *p, FILE *script) {
     char how[HF_CAPTION_MAX];
@@ -91,9 +91,9 @@ static void script_begin(const page *p, FILE *script) {
     fprintf(script, "set multiplot title ");
     hf_gnuplot_title(script, p->source->title, p->source->name, p->width);
     fprintf(script,
-            "\nset yrange [0:*]\nset tics out\n"
-            "set bmargin at screen 0.29\nset tmargin at screen 0.89\n"
-            "set key at screen 0.5, screen 0.085 center center horizontal samplen 1.5 Left reverse\n"
+            "\nset yrange [0:*]\nset offsets graph 0, 0, 0.04, 0\nset tics out\n"
+            "set bmargin at screen 0.29\nset tmargin at screen 0.87\n"
+            "set key at screen 0.5, screen 0.09 center center vertical maxrows 1 samplen 1.5 Left reverse\n"
             "set label 3 '%zu × %zu heads, %s' at screen 0.5, screen 0.035 center\n",
             p->seeds, p->ensemble.heads, how);
 }
@@ -121,7 +121,7 @@ static void script_panel(const page *p, size_t d, const hf_span *span, FILE *scr
             (span->upper - span->lower) / (double)choose_bins(p->count), 2 * d, 2 * d + 1);
 }
 
-/* ---- the figure --------------------------------------------------------------------------------------- */
+/* ---- the figure ---------------------------------------------------------------------------------- */
 
 /* marginal: shape (cells): workspace */
 static void draw(const page *p, double *marginal, FILE *data, FILE *script) {

@@ -2,6 +2,7 @@
  * file is made of it in one go, in the order of ensembles and seeds, whatever the order in which they came.
  */
 #include "store/dataset.h"
+#include "store/ensemble.h"
 #include "store/journal.h"
 #include "store/path.h"
 #include "store/provenance.h"
@@ -13,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { GROUP_NAME_MAX = 128 };
 
 struct hf_particles_writer {
     char *path;
@@ -30,19 +29,6 @@ struct hf_particles_writer {
 };
 
 /* ---- the layout ------------------------------------------------------------------------------------- */
-
-/* N256_step0.05_batch8: the step in as few digits as say which number it is. */
-static void group_name(const hf_ensemble *ensemble, char name[GROUP_NAME_MAX]) {
-    char step[32], batch[32] = "full";
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(step, sizeof step, "%.*g", digits, ensemble->step);
-        if (strtod(step, NULL) == ensemble->step)
-            break;
-    }
-    if (ensemble->batch != HF_BATCH_FULL)
-        snprintf(batch, sizeof batch, "%zu", ensemble->batch);
-    snprintf(name, GROUP_NAME_MAX, "N%zu_step%s_batch%s", ensemble->heads, step, batch);
-}
 
 static hf_status check_ensembles(hf_error *error, const hf_particles_layout *layout) {
     for (size_t i = 0; i < layout->ensemble_count; i++) {
@@ -203,8 +189,8 @@ hf_status hf_particles_writer_put(hf_error *error, hf_particles_writer *writer, 
     size_t member = member_of(writer, ensemble, seed), heads = writer->ensemble[ensemble].heads;
     for (size_t i = 0; i < writer->counts[member]; i++)
         if (!isfinite(theta[i])) {
-            char group[GROUP_NAME_MAX];
-            group_name(&writer->ensemble[ensemble], group);
+            char group[HF_ENSEMBLE_NAME_MAX];
+            hf_ensemble_name(&writer->ensemble[ensemble], group);
             return hf_raise(error, HF_ERR_NUMERIC,
                             "particles: %s, seed %zu: a head is at %g at time %g; expected a smaller step",
                             group, seed, theta[i], writer->time[i / (heads * writer->dim)]);
@@ -257,9 +243,9 @@ static hf_status write_members(hf_error *error, hf_dataset *group, const hf_part
 
 static hf_status write_ensemble(hf_error *error, hf_dataset *dataset, const hf_particles_writer *writer,
                                 size_t ensemble, double *theta) {
-    char name[GROUP_NAME_MAX];
+    char name[HF_ENSEMBLE_NAME_MAX];
     hf_dataset *group;
-    group_name(&writer->ensemble[ensemble], name);
+    hf_ensemble_name(&writer->ensemble[ensemble], name);
     HF_TRY(hf_dataset_group(error, dataset, name, &group));
     hf_status status = write_members(error, group, writer, ensemble, theta);
     hf_dataset_destroy(&group);

@@ -89,15 +89,14 @@ static double advance_cocoercive(const interval *i, hf_bound bound, double X) {
         path_rates(i, X, &rate, &difference);
     else
         mean_rates(i, bound == HF_BOUND_LEADING, X, &rate, &difference);
-    double root =
-        sqrt(fmax(X + h * rate + h * h * difference * difference, 0)) + 0.5 * h * h * i->acceleration;
+    double root = sqrt(X + h * rate + h * h * difference * difference) + 0.5 * h * h * i->acceleration;
     return root * root + noise(i, X);
 }
 
 /* Delta' <= (L + beta sum w G^2) Delta + beta sum w G sigma / sqrt N, beta = 1/2. */
 static double advance_classical(const interval *i, double X) {
     double h = i->step, root = sqrt(X), own = 1 + 2 * h * i->growth + pow(h * i->lipschitz, 2);
-    root = root * sqrt(fmax(own, 0)) + 0.5 * h * (i->slope2 * root + i->slope_sigma / sqrt(i->heads)) +
+    root = root * sqrt(own) + 0.5 * h * (i->slope2 * root + i->slope_sigma / sqrt(i->heads)) +
            0.5 * h * h * i->acceleration;
     return root * root + noise(i, X);
 }

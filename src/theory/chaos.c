@@ -11,7 +11,7 @@ const char *const hf_bound_names[HF_BOUNDS] = {"pathwise", "expected", "leading"
 
 static const double copies_tolerance = 1e-8;
 
-/* ---- what is measured --------------------------------------------------------------------------------- */
+/* ---- what is measured ---------------------------------------------------------------------------- */
 
 static void name_quantity(hf_quantity *q, bool rms, bool snapshot, const char *name, const char *format,
                           const char *coordinate) {
@@ -49,8 +49,7 @@ static void name_quantities(const hf_grid *grid, hf_chaos *chaos) {
     chaos->quantities = first + HF_JOINT;
 }
 
-/* ---- the result -----------------------------------------------------------------------------------------
- */
+/* ---- the result ---------------------------------------------------------------------------------- */
 
 static hf_status group_create(hf_error *error, const hf_chaos *chaos, const hf_trained *trained,
                               hf_chaos_group *out) {
@@ -74,6 +73,39 @@ static hf_status group_create(hf_error *error, const hf_chaos *chaos, const hf_t
             out->bound[b * chaos->times + t] = NAN;
     }
     return HF_OK;
+}
+
+/* The indices of the heads' times among the limit's. at: shape (trained->times) */
+static hf_status match_times(hf_error *error, const hf_limit *limit, const hf_trained *trained, size_t at[]) {
+    double near = 1e-9 * limit->time[limit->times - 1];
+    size_t t = 0;
+    for (size_t k = 0; k < trained->times; k++) {
+        while (t < limit->times && limit->time[t] < trained->time[k] - near)
+            t++;
+        if (t == limit->times || limit->time[t] > trained->time[k] + near)
+            return hf_raise(
+                error, HF_ERR_INPUT,
+                "heads at t = %.9g; expected only output times of the solution (%zu from %g to %g)",
+                trained->time[k], limit->times, limit->time[0], limit->time[limit->times - 1]);
+        at[k] = t;
+    }
+    return HF_OK;
+}
+
+/* Before the work begins: all heads are where the limit can be looked at. */
+static hf_status check(hf_error *error, const hf_limit *limit, size_t count, const hf_trained trained[]) {
+    if (hf_problem_temperature(limit->problem) > 0)
+        return hf_raise(error, HF_ERR_INPUT,
+                        "a solution at temperature %g; expected 0: SGD has no thermal noise",
+                        hf_problem_temperature(limit->problem));
+    size_t *at;
+    hf_status status = HF_OK;
+    for (size_t g = 0; g < count && status == HF_OK; g++) {
+        HF_TRY(hf_allocate(error, trained[g].times, sizeof *at, &at));
+        status = match_times(error, limit, &trained[g], at);
+        free(at);
+    }
+    return status;
 }
 
 static hf_status chaos_create(hf_error *error, const hf_limit *limit, size_t count,
@@ -113,29 +145,7 @@ void hf_chaos_destroy(hf_chaos **chaos) {
     *chaos = NULL;
 }
 
-/* ---- one ensemble -----------------------------------------------------------------------------------------
- */
-
-/* The indices of the heads' times among the limit's. */
-static hf_status match_times(hf_error *error, const hf_comparison *c, hf_group *g) {
-    const hf_trained *trained = g->trained;
-    const hf_limit *limit = c->limit;
-    double near = 1e-9 * limit->time[limit->times - 1];
-    size_t t = 0;
-    HF_TRY(hf_allocate(error, trained->times, sizeof *g->at, &g->at));
-    for (size_t k = 0; k < trained->times; k++) {
-        while (t < limit->times && limit->time[t] < trained->time[k] - near)
-            t++;
-        if (t == limit->times || limit->time[t] > trained->time[k] + near)
-            return hf_raise(
-                error, HF_ERR_INPUT,
-                "heads at t = %.9g; expected only output times of the solution (%zu from %g to %g)",
-                trained->time[k], limit->times, limit->time[0], limit->time[limit->times - 1]);
-        g->at[k] = t;
-    }
-    g->out->last = t;
-    return HF_OK;
-}
+/* ---- one ensemble -------------------------------------------------------------------------------- */
 
 static hf_status copy_seed(hf_error *error, const hf_comparison *c, hf_group *g, size_t seed) {
     const hf_trained *trained = g->trained;
@@ -222,8 +232,7 @@ static void predict(const hf_comparison *c, const hf_group *g) {
     }
 }
 
-/* ---- bounds of one ensemble
- * -------------------------------------------------------------------------------- */
+/* ---- bounds of one ensemble ---------------------------------------------------------------------- */
 
 /* The hull of heads and copies of all seeds at a time; angles by their copies' turn of the circle. */
 static hf_hull find_hull(const hf_comparison *c, const hf_group *g, size_t k) {
@@ -275,6 +284,7 @@ static hf_status bound_paths(hf_error *error, const hf_comparison *c, hf_group *
             square[k] += path[k] * path[k] / (double)g->trained->seeds;
             if (measured > 0)
                 slack = fmin(slack, path[k] / measured);
+            g->out->violated[HF_BOUND_PATHWISE] |= path[k] < measured;
         }
     }
     for (size_t k = 0; k < K; k++)
@@ -293,10 +303,11 @@ static hf_status bound_means(hf_error *error, const hf_comparison *c, hf_group *
         double slack = INFINITY;
         hf_bound_evaluate(b, c->events, &g->trained->ensemble, K, g->trained->time, constants, NULL, mean);
         for (size_t k = 0; k < K; k++) {
-            double measured = g->out->measured[HF_COUPLING * times + g->at[k]].value;
+            const hf_interval *measured = &g->out->measured[HF_COUPLING * times + g->at[k]];
             g->out->bound[b * times + g->at[k]] = mean[k];
-            if (measured > 0)
-                slack = fmin(slack, mean[k] / measured);
+            if (measured->value > 0)
+                slack = fmin(slack, mean[k] / measured->value);
+            g->out->violated[b] |= b != HF_BOUND_LEADING && mean[k] < measured->lower;
         }
         g->out->slack[b] = isfinite(slack) && isfinite(mean[0]) ? slack : NAN;
     }
@@ -329,13 +340,14 @@ static hf_status bound_group(hf_error *error, const hf_comparison *c, hf_group *
     return status;
 }
 
-/* ---- the course of it
- * --------------------------------------------------------------------------------------- */
+/* ---- the course of it ---------------------------------------------------------------------------- */
 
 static hf_status compare_group(hf_error *error, const hf_comparison *c, hf_group *g, hf_group *before) {
     const hf_trained *trained = g->trained;
     size_t record = trained->times * trained->ensemble.heads * c->dim;
-    HF_TRY(match_times(error, c, g));
+    HF_TRY(hf_allocate(error, trained->times, sizeof *g->at, &g->at));
+    HF_TRY(match_times(error, c->limit, trained, g->at));
+    g->out->last = g->at[trained->times - 1];
     HF_TRY(hf_array_create(error, trained->seeds * record, &g->theta));
     HF_TRY(hf_array_create(error, trained->seeds * trained->times * hf_events_count(c->events), &g->xi));
     for (size_t s = 0; s < trained->seeds; s++)
@@ -390,6 +402,8 @@ static hf_status respond(hf_error *error, hf_comparison *c, size_t count, const 
     hf_status status = hf_response_run(&cause, c->limit->problem, 0, noise, c->limit->times, c->limit->time,
                                        c->response, c->variance);
     c->chaos->has_prediction = status == HF_OK;
+    for (size_t i = 0; i < c->limit->times * hf_events_count(c->events) && status != HF_OK; i++)
+        c->variance[i] = NAN;
     if (status == HF_OK || status == HF_ERR_INPUT) /* too many nodes: no prediction */
         return HF_OK;
     return hf_raise(error, status, "%s", cause.message);
@@ -447,10 +461,7 @@ hf_status hf_chaos_run(hf_error *error, const hf_limit *limit, size_t count, con
                        const hf_chaos_options *options, hf_chaos **out) {
     hf_chaos_options chosen = *options;
     *out = NULL;
-    if (hf_problem_temperature(limit->problem) > 0)
-        return hf_raise(error, HF_ERR_INPUT,
-                        "a solution at temperature %g; expected 0: SGD has no thermal noise",
-                        hf_problem_temperature(limit->problem));
+    HF_TRY(check(error, limit, count, trained));
     chosen.snapshots = options->snapshots > 0 ? options->snapshots : 1;
     chosen.pairs = options->pairs > 0 ? options->pairs : 250000;
     chosen.draws = options->draws > 0 ? options->draws : 200;

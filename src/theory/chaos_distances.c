@@ -105,8 +105,7 @@ hf_status hf_chaos_density(hf_error *error, const hf_comparison *c, size_t time,
     return hf_grid_make_positive(error, c->grid, rho);
 }
 
-/* ---- one member -----------------------------------------------------------------------------------------
- */
+/* ---- one member ---------------------------------------------------------------------------------- */
 
 static hf_status measure_marginals(hf_error *error, const hf_comparison *c, const hf_group *g,
                                    const prepared *p, size_t seed, size_t t, const double *theta) {
@@ -171,8 +170,7 @@ static hf_status measure_joint(hf_error *error, const hf_comparison *c, const hf
     return HF_OK;
 }
 
-/* ---- one time ---------------------------------------------------------------------------------------------
- */
+/* ---- one time ------------------------------------------------------------------------------------ */
 
 static hf_status measure_time(hf_error *error, const hf_comparison *c, hf_group *g, size_t k,
                               const double *rho) {

@@ -86,8 +86,7 @@ hf_status hf_chaos_measure_members(hf_error *error, const hf_comparison *c, hf_g
     return HF_OK;
 }
 
-/* ---- acceleration ---------------------------------------------------------------------------------------
- */
+/* ---- acceleration -------------------------------------------------------------------------------- */
 
 /* -grad Psi_t at all heads. residual: work, shape (E, classes) */
 static void velocities(const hf_comparison *c, hf_cloud *cloud, size_t size, double t, const double *theta,

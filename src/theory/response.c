@@ -38,6 +38,7 @@ typedef struct response {
     double *jacobian;             /* shape (outputs, rows): columns of J^T */
     double *hessian;              /* shape (n, D, D) */
     double *velocity;             /* shape (rows) */
+    double *step;                 /* shape (rows): a column of the state */
     double *heads;                /* h_e of each node: shape (n, outputs) */
     double *logits, *residual;    /* shape (outputs) */
     double *projection;           /* shape (E, width, 1 + n_v) */
@@ -50,12 +51,22 @@ typedef struct response {
     SUNNonlinearSolver nonlinear;
 } response;
 
-static size_t default_nodes(size_t dim) {
-    static const size_t nodes[HF_DIM_MAX] = {24, 12, 6, 4};
-    return nodes[dim - 1];
+/* As many nodes an axis as keep the state small: its largest part grows with the square of their number. */
+static size_t default_nodes(const hf_problem *problem) {
+    static const size_t most[HF_DIM_MAX] = {24, 12, 6, 4};
+    enum { ENOUGH = 320, FEWEST = 4 };
+    const hf_grid *grid = hf_problem_grid(problem);
+    size_t dim = hf_grid_dim(grid), nodes = most[dim - 1], count = ENOUGH + 1;
+    while (count > ENOUGH && nodes >= FEWEST) {
+        count = 1;
+        for (size_t d = 0; d < dim; d++)
+            count *= hf_grid_axis(grid, d)->periodic ? HF_FLOWMAP_ANGLE_FACTOR * nodes : nodes;
+        nodes -= count > ENOUGH;
+    }
+    return nodes;
 }
 
-/* ---- the nodes and what depends on them alone --------------------------------------------------------- */
+/* ---- the nodes and what depends on them alone ---------------------------------------------------- */
 
 /* Logits and Jacobians of all heads, averaged logits, residuals, velocities, Hessians. */
 static void look_at_nodes(response *r, const double *theta) {
@@ -106,7 +117,7 @@ static void spread_gradients(response *r) {
     }
 }
 
-/* ---- the linearised operator --------------------------------------------------------------------------- */
+/* ---- the linearised operator --------------------------------------------------------------------- */
 
 /* Shift of the logits by each column: sum_y mass_y J_e(y) m(y). */
 static void shift_logits(response *r, size_t columns, const double *m) {
@@ -176,20 +187,20 @@ static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
     memcpy(out, r->velocity, r->rows * sizeof *out);
     if (r->noise)
         spread_gradients(r);
-    /* A acts on step - Theta'/2; the state is put back below */
+    /* A acts on step - Theta'/2: CVODE's state is lent for that, and put back bit by bit */
+    memcpy(r->step, step, r->rows * sizeof *step);
     cblas_daxpy((int)r->rows, -0.5, r->velocity, 1, step, 1);
     shift_logits(r, r->columns, columns);
     add_sources(r);
     weigh_shifts(r, r->columns);
     respond(r, r->columns, columns, out + r->rows);
-    cblas_daxpy((int)r->rows, 0.5, r->velocity, 1, step, 1);
+    memcpy(step, r->step, r->rows * sizeof *step);
     if (r->noise)
         drive_covariance(r, out + (2 + r->n) * r->rows);
     return isfinite(cblas_ddot((int)r->rows, out, 1, out, 1)) ? 0 : 1;
 }
 
-/* ---- what is read off -----------------------------------------------------------------------------------
- */
+/* ---- what is read off ---------------------------------------------------------------------------- */
 
 /* sum_x mass_x a(x) . b(x) */
 static double inner(const response *r, const double *a, const double *b) {
@@ -277,22 +288,22 @@ static void read_off(response *r, double time, hf_response_record *record, doubl
         read_noise(r, delta, step, step + r->rows, record);
 }
 
-/* ---- the run ----------------------------------------------------------------------------------------------
- */
+/* ---- the run ------------------------------------------------------------------------------------- */
 
 static hf_status set_up(hf_error *error, response *r, const hf_flowmap *map) {
     size_t count = hf_events_count(r->events);
     r->mass = hf_flowmap_masses(map);
     r->n = hf_flowmap_count(map);
-    if (r->n > HF_RESPONSE_NODES_MAX)
-        return hf_raise(error, HF_ERR_INPUT, "linear response on %zu nodes; expected at most %d", r->n,
-                        HF_RESPONSE_NODES_MAX);
     r->rows = r->n * r->dim;
+    if (r->rows > HF_RESPONSE_MAX)
+        return hf_raise(error, HF_ERR_INPUT, "linear response on %zu nodes; expected at most %zu", r->n,
+                        HF_RESPONSE_MAX / r->dim);
     r->outputs = count * hf_events_classes(r->events);
     r->columns = r->n + 1 + (r->noise ? r->rows : 0);
     HF_TRY(hf_array_create(error, r->outputs * r->rows, &r->jacobian));
     HF_TRY(hf_array_create(error, r->rows * r->dim, &r->hessian));
     HF_TRY(hf_array_create(error, r->rows, &r->velocity));
+    HF_TRY(hf_array_create(error, r->rows, &r->step));
     HF_TRY(hf_array_create(error, r->n * r->outputs, &r->heads));
     HF_TRY(hf_array_create(error, r->outputs, &r->logits));
     HF_TRY(hf_array_create(error, r->outputs, &r->residual));
@@ -327,7 +338,7 @@ static void tear_down(response *r) {
         N_VDestroy(r->state);
     if (r->context != NULL)
         SUNContext_Free(&r->context);
-    double **arrays[] = {&r->jacobian, &r->hessian,    &r->velocity, &r->heads, &r->logits,
+    double **arrays[] = {&r->jacobian, &r->hessian,    &r->velocity, &r->step,  &r->heads,    &r->logits,
                          &r->residual, &r->projection, &r->matrix,   &r->shift, &r->gradients};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         hf_array_destroy(arrays[i]);
@@ -358,7 +369,7 @@ hf_status hf_response_run(hf_error *error, const hf_problem *problem, size_t nod
                   .noise = noise,
                   .dim = hf_grid_dim(hf_problem_grid(problem))};
     hf_flowmap *map; /* for its nodes */
-    HF_TRY(hf_flowmap_create(error, problem, nodes > 0 ? nodes : default_nodes(r.dim), tolerance, &map));
+    HF_TRY(hf_flowmap_create(error, problem, nodes > 0 ? nodes : default_nodes(problem), tolerance, &map));
     hf_status status = set_up(error, &r, map);
     if (status == HF_OK)
         status = carry(error, &r, times, time, records, variance);
@@ -367,8 +378,7 @@ hf_status hf_response_run(hf_error *error, const hf_problem *problem, size_t nod
     return status;
 }
 
-/* ---- an ensemble ------------------------------------------------------------------------------------------
- */
+/* ---- an ensemble --------------------------------------------------------------------------------- */
 
 /* Variance of the minibatch part per unit: epsilon/b; 0 for the full batch, NAN where it is not known. */
 static double noise_factor(const hf_ensemble *ensemble) {
