@@ -5,16 +5,19 @@
 #define HF_THEORY_CHAOS_H
 
 #include <headflow/chaos.h>
+#include <headflow/measure.h>
 
 #include "theory/bounds.h"
+
+enum { HF_CHAOS_SLICES = 32 }; /* directions of sliced distances */
 
 /* The grid against the flow map on nodes of the initial density, at the limit's times; NAN where there is no
  * flow map that small. */
 typedef struct hf_own_errors {
-    double *logit, *risk;     /* shape (times) */
-    double *distance;         /* of W1 and W2 of each marginal: shape (2 D, times) */
-    double *sliced, *sobolev; /* shape (times) */
-    hf_history history;       /* logits of the flow map, at the times of the limit's; owned */
+    double *logit, *risk;                /* shape (times) */
+    double *distance;                    /* of W1 and W2 of each marginal: shape (2 D, times) */
+    double *sliced, *sinkhorn, *sobolev; /* shape (times) */
+    hf_history history;                  /* logits of the flow map, at the times of the limit's; owned */
 } hf_own_errors;
 
 /* The comparison on its way. */
@@ -74,6 +77,14 @@ hf_status hf_chaos_measure_distances(hf_error *error, const hf_comparison *c, hf
 
 /* The density at a time, made non-negative. rho: shape (cells) */
 hf_status hf_chaos_density(hf_error *error, const hf_comparison *c, size_t time, double *rho);
+
+/* What Sinkhorn divergences to a density need: a grid of few cells, and the density on it. */
+hf_status hf_chaos_sinkhorn(hf_error *error, const hf_comparison *c, const double *rho, hf_grid **coarse,
+                            hf_sinkhorn **sinkhorn);
+
+/* The divergence of points from it: they go onto the coarse grid. */
+hf_status hf_chaos_sinkhorn_distance(hf_error *error, const hf_grid *coarse, const hf_sinkhorn *sinkhorn,
+                                     const hf_points *points, double *distance);
 
 hf_status hf_own_errors_measure(hf_error *error, const hf_comparison *c, hf_own_errors *own);
 void hf_own_errors_clear(hf_own_errors *own);

@@ -2,13 +2,11 @@
  * docs/theory.md, section 10. */
 #include "theory/chaos.h"
 
-#include <headflow/measure.h>
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICES = 32, SINKHORN_CELLS = 4096 };
+enum { SINKHORN_CELLS = 4096 };
 
 /* A density prepared for the distances to many clouds. */
 typedef struct prepared {
@@ -20,7 +18,6 @@ typedef struct prepared {
     hf_sinkhorn *sinkhorn;
     hf_sobolev *sobolev;
     double quantised; /* bound of W2 between density and atoms */
-    double gathered;  /* root mean square distance that mass was moved to the coarse cells' centres */
     const double *rho;
 } prepared;
 
@@ -70,19 +67,18 @@ static double largest_spacing(const hf_grid *grid) {
     return h;
 }
 
-static hf_status prepare_sinkhorn(hf_error *error, const hf_comparison *c, prepared *p) {
-    HF_TRY(coarsen(error, c, &p->coarse));
+hf_status hf_chaos_sinkhorn(hf_error *error, const hf_comparison *c, const double *rho, hf_grid **coarse,
+                            hf_sinkhorn **sinkhorn) {
+    *coarse = NULL;
+    HF_TRY(coarsen(error, c, coarse));
     hf_sinkhorn_options options = {.epsilon = c->options->epsilon};
     if (!(options.epsilon > 0))
-        options.epsilon = pow(largest_spacing(p->coarse), 2);
+        options.epsilon = pow(largest_spacing(*coarse), 2);
     c->chaos->epsilon = options.epsilon;
     double *mass;
-    HF_TRY(hf_array_create(error, hf_grid_cells(p->coarse), &mass));
-    hf_grid_gather(c->grid, p->rho, p->coarse, mass);
-    for (size_t d = 0; d < c->dim; d++)
-        p->gathered += pow(hf_grid_spacing(p->coarse, d), 2) / 12;
-    p->gathered = sqrt(p->gathered);
-    hf_status status = hf_sinkhorn_create(error, p->coarse, &options, mass, &p->sinkhorn);
+    HF_TRY(hf_array_create(error, hf_grid_cells(*coarse), &mass));
+    hf_grid_gather(c->grid, rho, *coarse, mass);
+    hf_status status = hf_sinkhorn_create(error, *coarse, &options, mass, sinkhorn);
     hf_array_destroy(&mass);
     return status;
 }
@@ -90,12 +86,12 @@ static hf_status prepare_sinkhorn(hf_error *error, const hf_comparison *c, prepa
 static hf_status prepare_joint(hf_error *error, const hf_comparison *c, size_t heads, prepared *p) {
     size_t most = c->options->pairs / heads;
     most = most < 2 ? 2 : most > c->cells ? c->cells : most;
-    HF_TRY(hf_slices_create(error, c->grid, p->rho, SLICES, &p->slices));
+    HF_TRY(hf_slices_create(error, c->grid, p->rho, HF_CHAOS_SLICES, &p->slices));
     HF_TRY(hf_array_create(error, most * c->dim, &p->atoms));
     HF_TRY(hf_array_create(error, most, &p->atom_mass));
     HF_TRY(hf_grid_quantise(error, c->grid, p->rho, most, p->atoms, p->atom_mass, &p->atom_count,
                             &p->quantised));
-    HF_TRY(prepare_sinkhorn(error, c, p));
+    HF_TRY(hf_chaos_sinkhorn(error, c, p->rho, &p->coarse, &p->sinkhorn));
     return hf_sobolev_create(error, c->grid, &p->sobolev);
 }
 
@@ -125,49 +121,40 @@ static hf_status measure_marginals(hf_error *error, const hf_comparison *c, cons
     return status;
 }
 
-/* Mass of the points on a grid. */
-static hf_status assign(hf_error *error, const hf_grid *grid, const hf_points *points, double **mass,
-                        double *displacement) {
-    HF_TRY(hf_array_create(error, hf_grid_cells(grid), mass));
-    return hf_grid_assign(error, grid, points, *mass, displacement);
-}
-
-static hf_status measure_sinkhorn(hf_error *error, const prepared *p, const hf_points *points, double *value,
-                                  double *displacement) {
-    double *mass = NULL;
-    hf_status status = assign(error, p->coarse, points, &mass, displacement);
+hf_status hf_chaos_sinkhorn_distance(hf_error *error, const hf_grid *coarse, const hf_sinkhorn *sinkhorn,
+                                     const hf_points *points, double *distance) {
+    double *mass, displacement;
+    HF_TRY(hf_array_create(error, hf_grid_cells(coarse), &mass));
+    hf_status status = hf_grid_assign(error, coarse, points, mass, &displacement);
     if (status == HF_OK)
-        status = hf_sinkhorn_distance(error, p->sinkhorn, mass, value);
+        status = hf_sinkhorn_distance(error, sinkhorn, mass, distance);
     hf_array_destroy(&mass);
     return status;
 }
 
 static hf_status measure_sobolev(hf_error *error, const hf_comparison *c, const prepared *p,
                                  const hf_points *points, double *value) {
-    double *mass = NULL, displacement;
-    hf_status status = assign(error, c->grid, points, &mass, &displacement);
+    double *mass, displacement;
+    HF_TRY(hf_array_create(error, c->cells, &mass));
+    hf_status status = hf_grid_assign(error, c->grid, points, mass, &displacement);
     if (status == HF_OK)
         status = hf_sobolev_distance(error, p->sobolev, mass, p->rho, value);
     hf_array_destroy(&mass);
     return status;
 }
 
-/* own: of the joint distances, shape (HF_JOINT): the largest of all seeds */
 static hf_status measure_joint(hf_error *error, const hf_comparison *c, const hf_group *g, const prepared *p,
-                               size_t seed, size_t t, const double *theta, double *own) {
+                               size_t seed, size_t t, const double *theta) {
     size_t first = HF_MARGINALS + 2 * c->dim;
-    hf_points points = {g->trained->ensemble.heads, theta, NULL},
-              atoms = {p->atom_count, p->atoms, p->atom_mass};
-    double gap, displacement;
-    HF_TRY(hf_slices_distance(error, p->slices, &points, &hf_chaos_values(c, g->out, first, t)[seed]));
-    HF_TRY(hf_wasserstein2_exact(error, c->grid, &points, &atoms,
-                                 &hf_chaos_values(c, g->out, first + 1, t)[seed], &gap));
-    HF_TRY(
-        measure_sinkhorn(error, p, &points, &hf_chaos_values(c, g->out, first + 2, t)[seed], &displacement));
-    HF_TRY(measure_sobolev(error, c, p, &points, &hf_chaos_values(c, g->out, first + 3, t)[seed]));
-#pragma omp critical(headflow_joint)
-    own[2] = fmax(own[2], displacement);
-    return HF_OK;
+    hf_points points = {g->trained->ensemble.heads, theta, NULL};
+    hf_points atoms = {p->atom_count, p->atoms, p->atom_mass};
+    double *value[HF_JOINT], gap;
+    for (size_t k = 0; k < HF_JOINT; k++)
+        value[k] = &hf_chaos_values(c, g->out, first + k, t)[seed];
+    HF_TRY(hf_slices_distance(error, p->slices, &points, value[0]));
+    HF_TRY(hf_wasserstein2_exact(error, c->grid, &points, &atoms, value[1], &gap));
+    HF_TRY(hf_chaos_sinkhorn_distance(error, p->coarse, p->sinkhorn, &points, value[2]));
+    return measure_sobolev(error, c, p, &points, value[3]);
 }
 
 /* ---- one time ------------------------------------------------------------------------------------ */
@@ -175,7 +162,6 @@ static hf_status measure_joint(hf_error *error, const hf_comparison *c, const hf
 static hf_status measure_time(hf_error *error, const hf_comparison *c, hf_group *g, size_t k,
                               const double *rho) {
     size_t t = g->at[k], heads = g->trained->ensemble.heads, size = heads * c->dim, times = c->chaos->times;
-    double own[HF_JOINT] = {0};
     bool joint = c->snapshot[t];
     prepared p = {.rho = rho};
     hf_failure failure = {0};
@@ -191,7 +177,7 @@ static hf_status measure_time(hf_error *error, const hf_comparison *c, hf_group 
         hf_error e = {0};
         const double *theta = g->theta + (s * g->trained->times + k) * size;
         if (measure_marginals(&e, c, g, &p, s, t, theta) != HF_OK ||
-            (joint && measure_joint(&e, c, g, &p, s, t, theta, own) != HF_OK))
+            (joint && measure_joint(&e, c, g, &p, s, t, theta) != HF_OK))
             hf_failure_note(&failure, &e);
     }
     for (size_t q = 0; q < 2 * c->dim; q++)
@@ -200,7 +186,7 @@ static hf_status measure_time(hf_error *error, const hf_comparison *c, hf_group 
         double *joint_error = g->out->own_error + (HF_MARGINALS + 2 * c->dim) * times + t;
         joint_error[0] = c->own.sliced[t];
         joint_error[times] = p.quantised;
-        joint_error[2 * times] = own[2] + p.gathered;
+        joint_error[2 * times] = c->own.sinkhorn[t];
         joint_error[3 * times] = c->own.sobolev[t];
     }
     release(&p);

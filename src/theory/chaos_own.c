@@ -4,13 +4,12 @@
 #include "theory/chaos.h"
 
 #include <headflow/flowmap.h>
-#include <headflow/measure.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LATTICE = 4096, SLICES = 32, NODES_MAX = 4096 };
+enum { LATTICE = 4096, NODES_MAX = 4096 };
 static const size_t nodes_by_dimension[] = {48, 16, 8, 5};
 static const double tolerance = 1e-9;
 
@@ -21,6 +20,7 @@ static hf_status own_create(hf_error *error, const hf_comparison *c, hf_own_erro
     HF_TRY(hf_array_create(error, times, &own->risk));
     HF_TRY(hf_array_create(error, 2 * c->dim * times, &own->distance));
     HF_TRY(hf_array_create(error, times, &own->sliced));
+    HF_TRY(hf_array_create(error, times, &own->sinkhorn));
     HF_TRY(hf_array_create(error, times, &own->sobolev));
     HF_TRY(hf_array_create(error, kept, &time));
     own->history.time = time;
@@ -29,7 +29,7 @@ static hf_status own_create(hf_error *error, const hf_comparison *c, hf_own_erro
     own->history.width = c->outputs;
     memcpy(time, c->limit->history.time, kept * sizeof *time);
     for (size_t t = 0; t < times; t++) {
-        own->logit[t] = own->risk[t] = own->sliced[t] = own->sobolev[t] = NAN;
+        own->logit[t] = own->risk[t] = own->sliced[t] = own->sinkhorn[t] = own->sobolev[t] = NAN;
         for (size_t q = 0; q < 2 * c->dim; q++)
             own->distance[q * times + t] = NAN;
     }
@@ -42,6 +42,7 @@ void hf_own_errors_clear(hf_own_errors *own) {
     hf_array_destroy(&own->risk);
     hf_array_destroy(&own->distance);
     hf_array_destroy(&own->sliced);
+    hf_array_destroy(&own->sinkhorn);
     hf_array_destroy(&own->sobolev);
     hf_array_destroy(&time);
     hf_array_destroy(&logits);
@@ -76,10 +77,16 @@ static hf_status measure_lattice(hf_error *error, const hf_comparison *c, size_t
         return HF_OK;
     hf_points points = {count, by_point, mass};
     hf_slices *slices;
+    hf_grid *coarse = NULL;
+    hf_sinkhorn *sinkhorn = NULL;
     hf_sobolev *sobolev = NULL;
     double *assigned = NULL, displacement;
-    HF_TRY(hf_slices_create(error, c->grid, rho, SLICES, &slices));
+    HF_TRY(hf_slices_create(error, c->grid, rho, HF_CHAOS_SLICES, &slices));
     hf_status status = hf_slices_distance(error, slices, &points, &own->sliced[t]);
+    if (status == HF_OK)
+        status = hf_chaos_sinkhorn(error, c, rho, &coarse, &sinkhorn);
+    if (status == HF_OK)
+        status = hf_chaos_sinkhorn_distance(error, coarse, sinkhorn, &points, &own->sinkhorn[t]);
     if (status == HF_OK)
         status = hf_array_create(error, c->cells, &assigned);
     if (status == HF_OK)
@@ -89,6 +96,8 @@ static hf_status measure_lattice(hf_error *error, const hf_comparison *c, size_t
     if (status == HF_OK)
         status = hf_sobolev_distance(error, sobolev, assigned, rho, &own->sobolev[t]);
     hf_slices_destroy(&slices);
+    hf_sinkhorn_destroy(&sinkhorn);
+    hf_grid_destroy(&coarse);
     hf_sobolev_destroy(&sobolev);
     hf_array_destroy(&assigned);
     return status;
