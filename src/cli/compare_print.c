@@ -3,7 +3,8 @@
 #include "cli/compare.h"
 
 #include <math.h>
-#include <string.h>
+
+static const double negligible = 1e-12; /* negative mass that is an integrator's */
 
 /* N, step and batch of an ensemble as the first columns of a row; a dash for what is not known or varies. */
 static void print_ensemble(const hf_ensemble *e) {
@@ -40,16 +41,18 @@ static const hf_interval *measured(const hf_chaos *chaos, const hf_chaos_group *
 /* ---- coupling ------------------------------------------------------------------------------------ */
 
 static void print_coupling(const hf_chaos *chaos) {
-    printf(
-        "\ncoupling error, root mean square over heads and seeds, with its 95 %% interval; the others as a "
-        "factor of it\n%s %10s %23s %11s %9s %9s %9s %9s\n",
-        head, "measured", "interval", "prediction", "pathwise", "expected", "leading", "classical");
+    printf("\ncoupling error, root mean square over heads and seeds, with 95 %% intervals; all but the "
+           "measured as a "
+           "factor of it\n%s %10s %23s %11s %15s %9s %9s %9s %9s\n",
+           head, "measured", "interval", "prediction", "interval", "pathwise", "expected", "leading",
+           "classical");
     for (size_t k = 0; k < chaos->groups; k++) {
         const hf_chaos_group *g = &chaos->group[k];
-        const hf_interval *m = measured(chaos, g, HF_COUPLING);
+        const hf_interval *m = measured(chaos, g, HF_COUPLING), *p = &g->predicted[g->last];
         print_ensemble(&g->ensemble);
         printf(" %10.4g  [%9.4g, %9.4g]", m->value, m->lower, m->upper);
-        print_cell(11, 3, g->predicted[g->last].value / m->value);
+        print_cell(11, 3, p->value / m->value);
+        printf("  [%5.3g, %5.3g]", p->lower / m->value, p->upper / m->value);
         for (size_t b = 0; b < HF_BOUNDS; b++)
             print_cell(9, 3, g->bound[b * chaos->times + g->last] / m->value);
         printf("\n");
@@ -84,21 +87,28 @@ static double largest_own_error(const hf_chaos *chaos, size_t quantity) {
     return largest;
 }
 
-static void print_distances(const hf_chaos *chaos) {
+/* Quantities first to last - 1: a column each. */
+static void print_columns(const hf_chaos *chaos, size_t first, size_t last) {
     printf("\n%s", head);
-    for (size_t q = HF_COUPLING_MAX; q < chaos->quantities; q++)
+    for (size_t q = first; q < last; q++)
         printf(" %12s", chaos->quantity[q].name);
     printf("\n");
     for (size_t k = 0; k < chaos->groups; k++) {
         print_ensemble(&chaos->group[k].ensemble);
-        for (size_t q = HF_COUPLING_MAX; q < chaos->quantities; q++)
+        for (size_t q = first; q < last; q++)
             print_cell(12, 4, measured(chaos, &chaos->group[k], q)->value);
         printf("\n");
     }
-    printf("  the grid's own error  ");
-    for (size_t q = HF_COUPLING_MAX; q < chaos->quantities; q++)
-        print_cell(q == HF_COUPLING_MAX ? 11 : 12, 2, largest_own_error(chaos, q));
+    printf("  the grid's own error");
+    for (size_t q = first; q < last; q++)
+        print_cell(q == first ? 13 : 12, 2, largest_own_error(chaos, q));
     printf("\n");
+}
+
+static void print_distances(const hf_chaos *chaos) {
+    enum { COLUMNS = 7 };
+    for (size_t q = HF_COUPLING_MAX; q < chaos->quantities; q += COLUMNS)
+        print_columns(chaos, q, q + COLUMNS < chaos->quantities ? q + COLUMNS : chaos->quantities);
 }
 
 /* ---- slopes and static bound --------------------------------------------------------------------- */
@@ -241,7 +251,7 @@ void compare_print_tables(const hf_problem *problem, const hf_chaos *chaos, doub
     printf("%zu ensembles of heads, %zu seeds, against %s; at t = %.6g\n", chaos->groups, seeds,
            hf_problem_flux(problem)->name, chaos->time[chaos->group[0].last]);
     printf("copies, logits and risk from the residuals of the solution; distances from its density");
-    if (chaos->negative_mass > 0)
+    if (chaos->negative_mass > negligible)
         printf(" made non-negative\n(it had a negative mass of up to %.2g)", chaos->negative_mass);
     printf("\n");
     print_coupling(chaos);

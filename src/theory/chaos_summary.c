@@ -97,6 +97,8 @@ static hf_status add_slopes(hf_error *error, const hf_comparison *c, bool in_ste
     for (f->quantity = 0; f->quantity < c->chaos->quantities; f->quantity++) {
         if (in_step && f->quantity > HF_LOGIT_ERROR) /* distances to the density have no limit in the step */
             break;
+        if (f->quantity == HF_RISK_ERROR) /* a mean of either sign has no logarithm */
+            continue;
         hf_chaos_slope *slope = &c->chaos->slope[c->chaos->slopes];
         *slope = (hf_chaos_slope){.in_step = in_step,
                                   .quantity = f->quantity,
