@@ -110,8 +110,13 @@ complains 't = 0.3; expected only output times of the solution'
 printf 'seed,time,head,a,v\n0,0,0,0.1,0.2\n0,0.25,0,0.1,0.2\n0,0.25,1,0.1,0.2\n' >shape.csv
 returns 2 compare one/solution.nc shape.csv
 complains 'shape.csv'
+returns 0 sgd stable --quiet --set 'particles.heads=[16]' --set particles.seeds=2 --set 'particles.step=[0.1]' \
+  --set time.end=8 -o other
+returns 2 compare one/solution.nc other/particles.nc
+complains 'other/particles.nc: heads of another problem than the solution.s, case retrieval'
 returns 0 run gibbs --quiet --set 'grid.cells=[24,24]' --set time.end=1 -o warm
-returns 2 compare warm/solution.nc one/particles.nc
+printf 'seed,time,head,a,v\n0,0,0,0.1,0.2\n' >one.csv
+returns 2 compare warm/solution.nc one.csv
 complains 'temperature 0.05; expected 0'
 
 finish

@@ -666,6 +666,7 @@ static void write_particles(const hf_solution *solution, double late) {
     hf_particles_layout layout = {.name = "retrieval",
                                   .title = "A title",
                                   .case_text = "",
+                                  .problem = "",
                                   .dim = hf_grid_dim(grid),
                                   .coordinates = names,
                                   .time_count = 3,

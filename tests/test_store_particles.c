@@ -71,6 +71,7 @@ static hf_particles_layout layout_of(size_t dim) {
     return (hf_particles_layout){.name = "made-up",
                                  .title = "A title",
                                  .case_text = "name: made-up\n",
+                                 .problem = "0123456789abcdef",
                                  .dim = dim,
                                  .coordinates = names,
                                  .time_count = TIMES,
@@ -368,6 +369,46 @@ Test(store_particles, goes_on_after_more_than_one_interruption) {
     expect_resumed(3);
 }
 
+/* The fingerprint of a problem: equal for another grid and end, another for each thing that heads depend on.
+ */
+Test(store_particles, fingerprints_tell_problems_apart) {
+    char first[HF_FINGERPRINT_MAX], other[HF_FINGERPRINT_MAX];
+    for (int row = 0; row < 7; row++) {
+        toy t = toy_find("retrieval"), u = toy_find("retrieval");
+        static const double matrix[] = {1, 0, 0, 0.2385}, values[] = {0, 0.5, 0.2385, -0.5};
+        switch (row) {
+        case 1:
+            u = toy_find("stable"); /* ridge and initial density */
+            break;
+        case 2:
+            u.input.ridge = 0.2385;
+            break;
+        case 3:
+            u.component.profile[1].b = 1.2385;
+            break;
+        case 4:
+            u.input.heads.attention_basis = matrix;
+            break;
+        case 5:
+            u.input.heads.value_basis = values;
+            break;
+        case 6:
+            u.generator = "opposite";
+            break;
+        default:
+            u.input.axes[0].cells += 8;
+            u.input.end = 2.385;
+        }
+        hf_problem *a = toy_create(&t), *b = toy_create(&u);
+        hf_problem_fingerprint(a, first);
+        hf_problem_fingerprint(b, other);
+        cr_expect_eq(strlen(first), HF_FINGERPRINT_MAX - 1);
+        cr_expect_eq(strcmp(first, other) == 0, row == 0, "row %d: %s, %s", row, first, other);
+        hf_problem_destroy(&a);
+        hf_problem_destroy(&b);
+    }
+}
+
 /* Whatever determines the members makes another journal. */
 Test(store_particles, discards_the_journal_of_another_run) {
     static const double other_times[TIMES] = {0, 0.2386, 1e3};
@@ -375,7 +416,7 @@ Test(store_particles, discards_the_journal_of_another_run) {
     hf_ensemble other_ensembles[ENSEMBLES];
     memcpy(other_ensembles, ensembles, sizeof ensembles);
     other_ensembles[1].step = nextafter(ensembles[1].step, 1);
-    for (int row = 0; row < 8; row++) {
+    for (int row = 0; row < 9; row++) {
         hf_particles_layout layout = layout_of(2);
         leave_journal(5);
         switch (row) {
@@ -396,6 +437,9 @@ Test(store_particles, discards_the_journal_of_another_run) {
             break;
         case 5:
             layout.dim = 1;
+            break;
+        case 8:
+            layout.problem = "0123456789abcdee";
             break;
         case 6:
             layout.name = "made-u";

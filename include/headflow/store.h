@@ -83,12 +83,22 @@ hf_status hf_solution_logits(hf_error *error, const hf_solution *solution, size_
  *  @return HF_ERR_IO when the file contradicts itself, or is of a version that did not store the heads */
 hf_status hf_solution_problem(hf_error *error, const hf_solution *solution, hf_problem **out);
 
+enum { HF_FINGERPRINT_MAX = 17 };
+
+/** What trained heads depend on, events, heads, ridge and initial density, as 16 hexadecimal digits: equal
+ * for equal problems, whatever their grid, scheme and times. */
+void hf_problem_fingerprint(const hf_problem *problem, char text[HF_FINGERPRINT_MAX]);
+
+/** The fingerprint of the problem that a solution solves; belongs to it. NULL where the file does not say. */
+const char *hf_solution_fingerprint(const hf_solution *solution);
+
 /* ---- particles.nc: writing ----------------------------------------------------------------------- */
 
 /** What a file of head trajectories holds; all of it is borrowed and copied. */
 typedef struct hf_particles_layout {
     const char *name, *title; /**< of the case */
     const char *case_text;    /**< the case file as it was run, overrides included */
+    const char *problem;      /**< its fingerprint */
     size_t dim;
     const char *const *coordinates; /**< shape (dim): names of the head coordinates */
     size_t time_count;
@@ -141,6 +151,8 @@ hf_status hf_trajectories_read(hf_error *error, const char *path, size_t dim, co
 void hf_trajectories_destroy(hf_trajectories **trajectories);
 
 const char *hf_trajectories_path(const hf_trajectories *trajectories);
+/** The fingerprint of the problem that the heads were trained on; NULL where the file does not say. */
+const char *hf_trajectories_problem(const hf_trajectories *trajectories);
 size_t hf_trajectories_ensembles(const hf_trajectories *trajectories);
 hf_ensemble hf_trajectories_ensemble(const hf_trajectories *trajectories, size_t ensemble);
 

@@ -51,6 +51,18 @@ static hf_status read_theta(hf_error *error, void *self, size_t index, size_t se
     return hf_trajectories_theta(error, self, index, seed, theta);
 }
 
+/* Heads that say what they were trained on must be of the solution's problem. */
+static hf_status check_problem(hf_error *error, const source *s, const hf_trajectories *trajectories) {
+    const char *ours = hf_solution_fingerprint(s->solution), *theirs = hf_trajectories_problem(trajectories);
+    if (ours == NULL || theirs == NULL || strcmp(ours, theirs) == 0)
+        return HF_OK;
+    return hf_raise(
+        error, HF_ERR_INPUT,
+        "%s: heads of another problem than the solution's, case %s; expected the same events, head "
+        "matrices, ridge and initial density",
+        hf_trajectories_path(trajectories), hf_solution_name(s->solution));
+}
+
 static hf_status read_heads(hf_error *error, const cli_call *call, source *s) {
     const hf_grid *grid = hf_problem_grid(s->problem);
     const char *names[HF_DIM_MAX];
@@ -59,6 +71,7 @@ static hf_status read_heads(hf_error *error, const cli_call *call, source *s) {
     for (; s->files < call->file_count; s->files++) {
         HF_TRY(hf_trajectories_read(error, call->files[s->files], hf_grid_dim(grid), names,
                                     &s->trajectories[s->files]));
+        HF_TRY(check_problem(error, s, s->trajectories[s->files]));
         s->ensembles += hf_trajectories_ensembles(s->trajectories[s->files]);
     }
     HF_TRY(hf_allocate(error, s->ensembles, sizeof *s->trained, &s->trained));

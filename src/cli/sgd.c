@@ -85,6 +85,7 @@ static hf_status train(hf_error *error, const cli_call *call, const hf_problem *
     const hf_grid *grid = hf_problem_grid(problem);
     size_t ensembles = p->heads_count * p->step_count * p->batch_count, outputs = hf_problem_outputs(problem);
     const char *names[HF_DIM_MAX];
+    char fingerprint[HF_FINGERPRINT_MAX];
     hf_ensemble *list;
     double *time = NULL;
     if (ensembles == 0)
@@ -97,11 +98,13 @@ static hf_status train(hf_error *error, const cli_call *call, const hf_problem *
     hf_status status = hf_array_create(error, outputs, &time);
     if (status == HF_OK) {
         list_ensembles(p, list);
+        hf_problem_fingerprint(problem, fingerprint);
         for (size_t k = 0; k < outputs; k++)
             time[k] = hf_problem_output_time(problem, k);
         hf_particles_layout layout = {.name = hf_problem_name(problem),
                                       .title = hf_problem_title(problem),
                                       .case_text = text,
+                                      .problem = fingerprint,
                                       .dim = hf_grid_dim(grid),
                                       .coordinates = names,
                                       .time_count = outputs,

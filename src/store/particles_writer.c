@@ -17,7 +17,7 @@
 
 struct hf_particles_writer {
     char *path;
-    char *name, *title, *case_text;
+    char *name, *title, *case_text, *problem;
     size_t dim;
     char coordinate[HF_DIM_MAX][HF_NAME_MAX];
     size_t times, ensembles, seeds;
@@ -73,7 +73,8 @@ static hf_status check_layout(hf_error *error, const hf_particles_layout *layout
 /* What the members depend on, as one number. Texts end in their zero, so that none runs into the next. */
 static uint64_t fingerprint(const hf_particles_layout *layout) {
     uint64_t hash = HF_HASH_EMPTY;
-    const char *const texts[] = {hf_version(), layout->name, layout->title, layout->case_text};
+    const char *const texts[] = {hf_version(), layout->name, layout->title, layout->case_text,
+                                 layout->problem};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         hash = hf_hash(hash, texts[i], strlen(texts[i]) + 1);
     const size_t sizes[] = {layout->dim, layout->time_count, layout->ensemble_count, layout->seeds};
@@ -97,6 +98,7 @@ static hf_status copy_layout(hf_error *error, const hf_particles_layout *layout,
     HF_TRY(hf_string_copy(error, layout->name, &writer->name));
     HF_TRY(hf_string_copy(error, layout->title, &writer->title));
     HF_TRY(hf_string_copy(error, layout->case_text, &writer->case_text));
+    HF_TRY(hf_string_copy(error, layout->problem, &writer->problem));
     writer->dim = layout->dim;
     for (size_t d = 0; d < layout->dim; d++)
         strcpy(writer->coordinate[d], layout->coordinates[d]);
@@ -166,6 +168,7 @@ void hf_particles_writer_destroy(hf_particles_writer **writer) {
     free(w->name);
     free(w->title);
     free(w->case_text);
+    free(w->problem);
     hf_array_destroy(&w->time);
     free(w->ensemble);
     free(w->counts);
@@ -212,6 +215,7 @@ static hf_status write_root(hf_error *error, hf_dataset *dataset, const hf_parti
     for (size_t seed = 0; seed < writer->seeds; seed++)
         seeds[seed] = (double)seed;
     HF_TRY(hf_provenance_write(error, dataset, writer->name, writer->title, writer->case_text));
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "problem", writer->problem));
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "scheme", "sgd"));
     HF_TRY(hf_dataset_dimension(error, dataset, "seed", writer->seeds));
     HF_TRY(hf_dataset_dimension(error, dataset, "time", writer->times));

@@ -7,7 +7,7 @@
 struct hf_solution {
     hf_dataset *dataset;
     hf_grid *grid;
-    char *name, *title, *case_text;
+    char *name, *title, *case_text, *fingerprint; /* the last: NULL where the file does not say */
     double temperature;
     size_t events, classes;
     size_t times, logit_times;
@@ -78,6 +78,8 @@ static hf_status solution_open(hf_error *error, const char *path, hf_solution *s
     HF_TRY(hf_dataset_get_text(error, dataset, NULL, "name", &solution->name));
     HF_TRY(hf_dataset_get_text(error, dataset, NULL, "title", &solution->title));
     HF_TRY(hf_dataset_get_text(error, dataset, NULL, "case", &solution->case_text));
+    if (hf_dataset_has_attribute(dataset, "problem"))
+        HF_TRY(hf_dataset_get_text(error, dataset, NULL, "problem", &solution->fingerprint));
     HF_TRY(hf_dataset_get_number(error, dataset, "temperature", &solution->temperature));
     HF_TRY(hf_dataset_length(error, dataset, "event", &solution->events));
     HF_TRY(hf_dataset_length(error, dataset, "class", &solution->classes));
@@ -104,6 +106,7 @@ void hf_solution_destroy(hf_solution **solution) {
     free((*solution)->name);
     free((*solution)->title);
     free((*solution)->case_text);
+    free((*solution)->fingerprint);
     hf_array_destroy(&(*solution)->time);
     hf_array_destroy(&(*solution)->logit_time);
     free(*solution);
@@ -124,6 +127,10 @@ const char *hf_solution_title(const hf_solution *solution) {
 
 const char *hf_solution_case(const hf_solution *solution) {
     return solution->case_text;
+}
+
+const char *hf_solution_fingerprint(const hf_solution *solution) {
+    return solution->fingerprint;
 }
 
 double hf_solution_temperature(const hf_solution *solution) {

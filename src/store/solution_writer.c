@@ -233,6 +233,9 @@ static hf_status define_all(hf_error *error, hf_dataset *dataset, const hf_probl
 
 static hf_status write_settings(hf_error *error, hf_dataset *dataset, const hf_problem *problem) {
     const hf_limiter *limiter = hf_problem_limiter(problem);
+    char fingerprint[HF_FINGERPRINT_MAX];
+    hf_problem_fingerprint(problem, fingerprint);
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "problem", fingerprint));
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "flux", hf_problem_flux(problem)->name));
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "limiter", limiter == NULL ? "none" : limiter->name));
     HF_TRY(hf_dataset_set_number(error, dataset, "rtol", hf_problem_rtol(problem)));

@@ -181,6 +181,8 @@ static hf_status read_netcdf(hf_error *error, const char *const coordinates[], h
     for (size_t i = 0; i < t->ensembles; i++) /* theta bounds the number of seeds */
         HF_TRY(read_ensemble(error, t, group_of(t, i), &t->ensemble[i]));
     HF_TRY(read_seeds(error, t));
+    if (hf_dataset_has_attribute(t->dataset, "problem"))
+        HF_TRY(hf_dataset_get_text(error, t->dataset, NULL, "problem", &t->problem));
     return check_coordinates(error, t, coordinates);
 }
 
@@ -238,6 +240,7 @@ void hf_trajectories_destroy(hf_trajectories **trajectories) {
     free(t->group);
     hf_dataset_destroy(&t->dataset);
     free(t->path);
+    free(t->problem);
     free(t->seed);
     hf_array_destroy(&t->time);
     free(t->ensemble);
@@ -248,6 +251,10 @@ void hf_trajectories_destroy(hf_trajectories **trajectories) {
 
 const char *hf_trajectories_path(const hf_trajectories *trajectories) {
     return trajectories->path;
+}
+
+const char *hf_trajectories_problem(const hf_trajectories *trajectories) {
+    return trajectories->problem;
 }
 
 size_t hf_trajectories_ensembles(const hf_trajectories *trajectories) {

@@ -8,6 +8,7 @@
 
 struct hf_trajectories {
     char *path;
+    char *problem; /* fingerprint; NULL where the file does not say */
     size_t dim;
     size_t seeds, times, ensembles;
     long *seed;            /* shape (seeds) */
