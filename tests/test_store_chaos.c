@@ -182,7 +182,7 @@ static hf_chaos *make_chaos(size_t dim) {
                                            .measured = made_up_interval(80, k),
                                            .predicted = made_up(81, k + 4)};
     for (size_t k = 0; k < STATICS; k++)
-        chaos->fixed[k] = (hf_static_record){.heads = 16 << 2 * k,
+        chaos->fixed[k] = (hf_static_record){.heads = (size_t)16 << 2 * k,
                                              .draws = 200 + k,
                                              .sigma2 = made_up(90, k),
                                              .curvature = made_up(91, k),

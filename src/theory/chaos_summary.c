@@ -110,7 +110,8 @@ static hf_status add_slopes(hf_error *error, const hf_comparison *c, bool in_ste
         else
             slope->fixed.heads = 0;
         HF_TRY(hf_bootstrap(error, f->seeds, slope_of_sample, f, &slope->measured));
-        c->chaos->slopes += isfinite(slope->measured.value);
+        if (isfinite(slope->measured.value))
+            c->chaos->slopes++;
     }
     return HF_OK;
 }
