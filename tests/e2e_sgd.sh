@@ -40,7 +40,8 @@ leaves_no killed/particles.nc.journal
 returns 0 run retrieval --quiet --set 'grid.cells=[64,64]' --set scheme.flux=duality7 -o one
 returns 0 compare one/solution.nc one/particles.nc --json --epsilon 1 --pairs 20000
 says 'retrieval: .*queried key'
-says '4 ensembles of heads, 8 seeds, against duality7; at t = 8'
+says '4 ensembles of heads against duality7'
+says '16 +0.05 +full +8 +8 '
 says "the grid's own error"
 says '"coupling_predicted": \{"value": '
 check '  whose last line is JSON' bash -c "tail -n 1 .out | '$python' -m json.tool"

@@ -557,6 +557,15 @@ Test(bootstrap, degenerate) {
     cr_expect(isnan(interval.value) && isnan(interval.lower) && isnan(interval.upper));
 }
 
+/* Resamples of the same members are ties, whatever the last bits of the sample: so few members have many. */
+Test(bootstrap, sees_ties) {
+    const double sample[] = {0.1, 0.7, 0.3, 0.2385},
+                 rounded[] = {nextafter(0.1, 1), 0.7, nextafter(0.3, 0), 0.2385};
+    hf_interval a = bootstrap(4, hf_statistic_mean, sample), b = bootstrap(4, hf_statistic_mean, rounded);
+    cr_expect_float_eq(a.lower, b.lower, 1e-15);
+    cr_expect_float_eq(a.upper, b.upper, 1e-15);
+}
+
 /* ---- the static bound ---------------------------------------------------------------------------- */
 
 enum { GAUSS = 3, TOY_EVENTS = 16 };
@@ -834,7 +843,7 @@ static hf_chaos *compare(source *s, size_t count, size_t seeds) {
         s->time = s->memory->time;
     }
     for (size_t k = 0; k < count; k++)
-        trained[k] = (hf_trained){s->ensemble[k], seeds, s->times, s->time, k, s, train};
+        trained[k] = (hf_trained){s->ensemble[k], seeds, s->times, s->time, k, s, train, NULL};
     cr_assert_eq(hf_chaos_run(&error, &s->memory->limit, count, trained, &options, &chaos), HF_OK, "%s",
                  error.message);
     return chaos;
@@ -1213,10 +1222,10 @@ Test(comparison, refusals) {
     remember_toy(&m, "stable", 3, 4);
     const double time[] = {0, 1, 2.385};
     source s = {.memory = &m, .ensemble = {{8, 0.1, HF_BATCH_FULL}}, .times = 3, .time = time};
-    hf_trained trained = {s.ensemble[0], 2, 3, time, 0, &s, train};
+    hf_trained trained = {s.ensemble[0], 2, 3, time, 0, &s, train, "heads.nc"};
     cr_expect_eq(hf_chaos_run(&error, &m.limit, 1, &trained, &options, &chaos), HF_ERR_INPUT);
     cr_expect_null(chaos);
-    cr_expect_not_null(strstr(error.message, "2.385"), "%s", error.message);
+    cr_expect_not_null(strstr(error.message, "heads.nc: t = 2.385"), "%s", error.message);
     forget(&m);
     toy t = toy_find("gibbs");
     hf_problem *warm = toy_create(&t);

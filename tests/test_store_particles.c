@@ -597,6 +597,7 @@ typedef struct foreign {
     const char *dims[4];
     const char *coordinate[2];
     double step, batch, count; /* attributes, count as `heads`; 0: left out */
+    const char *batch_text;    /* instead of the number, unless NULL */
     bool no_time, no_names, no_seeds, letters;
 } foreign;
 
@@ -641,7 +642,9 @@ static void write_foreign(const foreign *f) {
                      NC_NOERR);
     if (f->step != 0)
         nc_put_att_double(file, NC_GLOBAL, "step", NC_DOUBLE, 1, &f->step);
-    if (f->batch != 0)
+    if (f->batch_text != NULL)
+        nc_put_att_text(file, NC_GLOBAL, "batch", strlen(f->batch_text), f->batch_text);
+    else if (f->batch != 0)
         nc_put_att_double(file, NC_GLOBAL, "batch", NC_DOUBLE, 1, &f->batch);
     if (f->count != 0)
         nc_put_att_double(file, NC_GLOBAL, "heads", NC_DOUBLE, 1, &f->count);
@@ -672,10 +675,21 @@ static void expect_foreign(const foreign *f) {
     hf_ensemble found = hf_trajectories_ensemble(t, 0);
     cr_expect_eq(found.heads, 3);
     cr_expect(f->step != 0 ? found.step == f->step : isnan(found.step));
-    cr_expect_eq(found.batch, f->batch != 0 ? (size_t)f->batch : HF_BATCH_UNKNOWN);
+    cr_expect_eq(found.batch, f->batch_text != NULL ? HF_BATCH_FULL
+                              : f->batch != 0       ? (size_t)f->batch
+                                                    : HF_BATCH_UNKNOWN);
     expect_member(t, 2, 0, 1);
     expect_member(t, 2, 0, 0);
     hf_trajectories_destroy(&t);
+}
+
+/* A file that cannot be read, and why. */
+static void expect_refused(const char *file, hf_status status, const char *says) {
+    hf_error error = {0};
+    hf_trajectories *t;
+    cr_expect_eq(hf_trajectories_read(&error, file, 2, names, &t), status, "%s", says);
+    cr_expect_null(t);
+    expect_error(&error, status, file, says);
 }
 
 Test(store_particles, reads_netcdf_of_others) {
@@ -690,15 +704,11 @@ Test(store_particles, reads_netcdf_of_others) {
     expect_foreign(&f);
     f.format = NC_64BIT_OFFSET; /* as scipy writes */
     expect_foreign(&f);
-}
-
-/* A file that cannot be read, and why. */
-static void expect_refused(const char *file, hf_status status, const char *says) {
-    hf_error error = {0};
-    hf_trajectories *t;
-    cr_expect_eq(hf_trajectories_read(&error, file, 2, names, &t), status, "%s", says);
-    cr_expect_null(t);
-    expect_error(&error, status, file, says);
+    f.batch_text = "full";
+    expect_foreign(&f);
+    f.batch_text = "eight";
+    write_foreign(&f);
+    expect_refused(path, HF_ERR_INPUT, "'batch' is the text 'eight'");
 }
 
 Test(store_particles, refuses_netcdf_that_says_something_wrong) {
@@ -776,9 +786,9 @@ Test(store_particles, refuses_netcdf_that_says_something_wrong) {
 }
 
 Test(store_particles, refuses_positions_that_are_not_finite) {
-    const double values[] = {NAN, -INFINITY};
+    const double values[] = {NAN, -INFINITY, NC_FILL_DOUBLE};
     write_particles(1); /* the folder */
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < 3; k++) {
         double theta[TIMES * HEADS_MAX * HF_DIM_MAX];
         hf_error error = {0};
         foreign f = sound();

@@ -97,6 +97,7 @@ typedef struct hf_trained {
     void *self;
     /** One member. theta: shape (times, N, D) */
     hf_status (*theta)(hf_error *error, void *self, size_t index, size_t seed, double *theta);
+    const char *name; /**< for messages; may be NULL */
 } hf_trained;
 
 typedef struct hf_chaos_options {

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { DRAWS_MIN = 3 }; /* for an interval */
+
 /* A solution as a limit: what of it is kept in memory. */
 typedef struct source {
     hf_solution *solution;
@@ -78,7 +80,8 @@ static hf_status read_heads(hf_error *error, const cli_call *call, source *s) {
     hf_trained *next = s->trained;
     for (size_t f = 0; f < s->files; f++)
         for (size_t k = 0; k < hf_trajectories_ensembles(s->trajectories[f]); k++, next++) {
-            *next = (hf_trained){.ensemble = hf_trajectories_ensemble(s->trajectories[f], k),
+            *next = (hf_trained){.name = hf_trajectories_path(s->trajectories[f]),
+                                 .ensemble = hf_trajectories_ensemble(s->trajectories[f], k),
                                  .index = k,
                                  .self = s->trajectories[f],
                                  .theta = read_theta};
@@ -152,7 +155,14 @@ static hf_status run(hf_error *error, const cli_call *call) {
         return hf_raise(error, HF_ERR_INPUT,
                         "compare: no PARTICLES; expected headflow compare SOLUTION "
                         "PARTICLES...");
+    if (call->draws > 0 && call->draws < DRAWS_MIN)
+        return hf_raise(error, HF_ERR_INPUT, "option --draws: %zu; expected at least %d", call->draws,
+                        DRAWS_MIN);
     hf_status status = read_solution(error, call->argument, &s);
+    if (status == HF_OK && call->time > s.limit.time[s.limit.times - 1])
+        status =
+            hf_raise(error, HF_ERR_INPUT, "option --time: %g; expected at most %g, the end of the solution",
+                     call->time, s.limit.time[s.limit.times - 1]);
     if (status == HF_OK)
         status = read_heads(error, call, &s);
     if (status == HF_OK)

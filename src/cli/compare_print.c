@@ -34,6 +34,15 @@ static void print_cell(int width, int digits, double value) {
         printf(" %*.*g", width, digits, value);
 }
 
+/* An interval between brackets, or dashes where the seeds are too few for one. */
+static void print_bracket(int width, int digits, double lower, double upper) {
+    printf("  [");
+    print_cell(width - 1, digits, lower);
+    printf(",");
+    print_cell(width, digits, upper);
+    printf("]");
+}
+
 static const hf_interval *measured(const hf_chaos *chaos, const hf_chaos_group *g, size_t quantity) {
     return &g->measured[quantity * chaos->times + g->last];
 }
@@ -43,16 +52,17 @@ static const hf_interval *measured(const hf_chaos *chaos, const hf_chaos_group *
 static void print_coupling(const hf_chaos *chaos) {
     printf("\ncoupling error, root mean square over heads and seeds, with 95 %% intervals; all but the "
            "measured as a "
-           "factor of it\n%s %10s %23s %11s %15s %9s %9s %9s %9s\n",
+           "factor of it\n%s seeds       t %10s %23s %11s %15s %9s %9s %9s %9s\n",
            head, "measured", "interval", "prediction", "interval", "pathwise", "expected", "leading",
            "classical");
     for (size_t k = 0; k < chaos->groups; k++) {
         const hf_chaos_group *g = &chaos->group[k];
         const hf_interval *m = measured(chaos, g, HF_COUPLING), *p = &g->predicted[g->last];
         print_ensemble(&g->ensemble);
-        printf(" %10.4g  [%9.4g, %9.4g]", m->value, m->lower, m->upper);
+        printf(" %5zu %7.4g %10.4g", g->seeds, chaos->time[g->last], m->value);
+        print_bracket(9, 4, m->lower, m->upper);
         print_cell(11, 3, p->value / m->value);
-        printf("  [%5.3g, %5.3g]", p->lower / m->value, p->upper / m->value);
+        print_bracket(5, 3, p->lower / m->value, p->upper / m->value);
         for (size_t b = 0; b < HF_BOUNDS; b++)
             print_cell(9, 3, g->bound[b * chaos->times + g->last] / m->value);
         printf("\n");
@@ -107,6 +117,7 @@ static void print_columns(const hf_chaos *chaos, size_t first, size_t last) {
 
 static void print_distances(const hf_chaos *chaos) {
     enum { COLUMNS = 7 };
+    printf("\nat the last time; means over seeds, logit_error root mean square");
     for (size_t q = HF_COUPLING_MAX; q < chaos->quantities; q += COLUMNS)
         print_columns(chaos, q, q + COLUMNS < chaos->quantities ? q + COLUMNS : chaos->quantities);
 }
@@ -123,8 +134,9 @@ static void print_slopes(const hf_chaos *chaos) {
         if (s->quantity == HF_COUPLING_MAX)
             continue;
         print_ensemble(&s->fixed);
-        printf(" %12s %8s %9.3f  [%8.3f, %8.3f]", chaos->quantity[s->quantity].name,
-               s->in_step ? "step" : "N", s->measured.value, s->measured.lower, s->measured.upper);
+        printf(" %12s %8s %9.3f", chaos->quantity[s->quantity].name, s->in_step ? "step" : "N",
+               s->measured.value);
+        print_bracket(8, 3, s->measured.lower, s->measured.upper);
         print_cell(11, 3, s->predicted);
         printf("\n");
     }
@@ -246,10 +258,9 @@ void compare_print_json(const hf_problem *problem, const hf_chaos *chaos, const 
 
 void compare_print_tables(const hf_problem *problem, const hf_chaos *chaos, double seconds,
                           const char *path) {
-    size_t seeds = chaos->group[0].seeds;
     printf("%s: %s\n", hf_problem_name(problem), hf_problem_title(problem));
-    printf("%zu ensembles of heads, %zu seeds, against %s; at t = %.6g\n", chaos->groups, seeds,
-           hf_problem_flux(problem)->name, chaos->time[chaos->group[0].last]);
+    printf("%zu ensembles of heads against %s, each at its last time\n", chaos->groups,
+           hf_problem_flux(problem)->name);
     printf("copies, logits and risk from the residuals of the solution; distances from its density");
     if (chaos->negative_mass > negligible)
         printf(" made non-negative\n(it had a negative mass of up to %.2g)", chaos->negative_mass);

@@ -188,8 +188,9 @@ hf_status cli_parse(hf_error *error, const cli_verb *verb, int count, char *cons
         HF_TRY(apply_option(error, o, o->value != NULL ? arguments[++i] : NULL, call));
     }
     if (verb->argument != NULL && call->argument == NULL)
-        return hf_raise(error, HF_ERR_INPUT, "%s: no %s; expected headflow %s %s", verb->name, verb->argument,
-                        verb->name, verb->argument);
+        return hf_raise(error, HF_ERR_INPUT, "%s: no %s; expected headflow %s %s%s%s", verb->name,
+                        verb->argument, verb->name, verb->argument, verb->files != NULL ? " " : "",
+                        verb->files != NULL ? verb->files : "");
     return HF_OK;
 }
 

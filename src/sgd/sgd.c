@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BATCH_MAX = 1000000 }; /* events are drawn one by one */
 static const double STEPS_MAX = 1e8;
 
 typedef struct member {
@@ -151,6 +152,9 @@ static hf_status check(hf_error *error, const hf_problem *problem, const hf_ense
     if (ensemble->batch == HF_BATCH_UNKNOWN)
         return hf_raise(error, HF_ERR_INPUT,
                         "particles.batch: not known; expected a number of events or full");
+    if (ensemble->batch > BATCH_MAX)
+        return hf_raise(error, HF_ERR_INPUT, "particles.batch: %zu; expected at most %d, or full",
+                        ensemble->batch, BATCH_MAX);
     if (!(ensemble->step > 0) || !isfinite(ensemble->step) || !(end / ensemble->step <= STEPS_MAX))
         return hf_raise(error, HF_ERR_INPUT,
                         "particles.step: %g up to t = %g; expected a number > 0 and at most %g steps",

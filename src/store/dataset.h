@@ -10,6 +10,9 @@
 
 typedef struct hf_dataset hf_dataset;
 
+/* What NetCDF puts where nothing has been written. */
+#define HF_FILL 9.9692099683868690e+36
+
 enum {
     HF_RANK_MAX = 1 + HF_DIM_MAX,
     HF_CHUNK_MAX = 1 << 19 /* doubles in a chunk, 4 MiB: what is compressed, checked and cached as a whole */

@@ -74,6 +74,8 @@ static hf_status read_times(hf_error *error, const hf_dataset *dataset, const ch
 static hf_status solution_open(hf_error *error, const char *path, hf_solution *solution) {
     HF_TRY(hf_dataset_open(error, path, &solution->dataset));
     const hf_dataset *dataset = solution->dataset;
+    if (!hf_dataset_has(dataset, "density"))
+        return hf_raise(error, HF_ERR_IO, "%s: holds no density; expected a solution.nc of headflow", path);
     HF_TRY(read_grid(error, dataset, &solution->grid));
     HF_TRY(hf_dataset_get_text(error, dataset, NULL, "name", &solution->name));
     HF_TRY(hf_dataset_get_text(error, dataset, NULL, "title", &solution->title));

@@ -125,6 +125,24 @@ static hf_status read_whole(hf_error *error, const hf_dataset *group, const char
     return HF_OK;
 }
 
+/* The batch: a whole number, or the word full. */
+static hf_status read_batch(hf_error *error, const hf_dataset *group, size_t *out) {
+    hf_error cause = {0};
+    char *text;
+    if (!hf_dataset_has_attribute(group, "batch") ||
+        hf_dataset_get_text(&cause, group, NULL, "batch", &text) != HF_OK)
+        return read_whole(error, group, "batch", out);
+    bool full = strcmp(text, "full") == 0;
+    hf_status status = HF_OK;
+    if (!full)
+        status =
+            hf_raise(error, HF_ERR_INPUT, "%s: 'batch' is the text '%.40s'; expected a whole number, or full",
+                     hf_dataset_path(group), text);
+    free(text);
+    *out = HF_BATCH_FULL;
+    return status;
+}
+
 static hf_status read_ensemble(hf_error *error, const hf_trajectories *t, const hf_dataset *group,
                                hf_ensemble *out) {
     size_t lengths[HF_RANK_MAX];
@@ -134,7 +152,7 @@ static hf_status read_ensemble(hf_error *error, const hf_trajectories *t, const 
     if (out->heads != lengths[2])
         return hf_raise(error, HF_ERR_IO, "%s: 'heads' is %zu; expected %zu, as many as theta has",
                         hf_dataset_path(group), out->heads, lengths[2]);
-    HF_TRY(read_whole(error, group, "batch", &out->batch));
+    HF_TRY(read_batch(error, group, &out->batch));
     if (!hf_dataset_has_attribute(group, "step"))
         return HF_OK;
     HF_TRY(hf_dataset_get_number(error, group, "step", &out->step));
@@ -285,7 +303,7 @@ hf_status hf_trajectories_theta(hf_error *error, const hf_trajectories *t, size_
     const hf_dataset *group = group_of(t, ensemble);
     HF_TRY(hf_dataset_get(error, group, "theta", seed, 1, size, theta));
     for (size_t i = 0; i < size; i++)
-        if (!isfinite(theta[i]))
+        if (!isfinite(theta[i]) || theta[i] == HF_FILL)
             return hf_raise(error, HF_ERR_INPUT,
                             "%s: seed %ld, time %g, head %zu: theta is %g; expected a finite number",
                             hf_dataset_path(group), t->seed[seed], t->time[i / (heads * t->dim)],

@@ -53,13 +53,24 @@ static double limit(const double *sorted, double bias, double a, double normal) 
     return gsl_stats_quantile_from_sorted_data(sorted, 1, RESAMPLES, gsl_cdf_ugaussian_P(z));
 }
 
-/* resample: shape (RESAMPLES); index: shape (count) */
+/* A resample in ascending order: equal ones have equal sums bit for bit, so that ties are seen.
+ * times: shape (count), work */
+static void draw_sorted(gsl_rng *stream, size_t count, size_t times[], size_t index[]) {
+    for (size_t i = 0; i < count; i++)
+        times[i] = 0;
+    for (size_t i = 0; i < count; i++)
+        times[gsl_rng_uniform_int(stream, count)]++;
+    for (size_t i = 0, place = 0; i < count; i++)
+        for (size_t k = 0; k < times[i]; k++)
+            index[place++] = i;
+}
+
+/* resample: shape (RESAMPLES); index, times: shape (count) */
 static void estimate(size_t count, hf_statistic *statistic, const void *self, gsl_rng *stream,
-                     double *resample, size_t index[], hf_interval *out) {
+                     double *resample, size_t times[], size_t index[], hf_interval *out) {
     double a = acceleration(count, statistic, self, index, resample), below = 0;
     for (size_t r = 0; r < RESAMPLES; r++) {
-        for (size_t i = 0; i < count; i++)
-            index[i] = gsl_rng_uniform_int(stream, count);
+        draw_sorted(stream, count, times, index);
         resample[r] = statistic(self, count, index);
         below += resample[r] < out->value ? 1 : resample[r] == out->value ? 0.5 : 0;
     }
@@ -75,7 +86,7 @@ hf_status hf_bootstrap(hf_error *error, size_t count, hf_statistic *statistic, c
                        hf_interval *out) {
     size_t *index;
     double *resample = NULL;
-    HF_TRY(hf_allocate(error, count, sizeof *index, &index));
+    HF_TRY(hf_allocate(error, 2 * count, sizeof *index, &index)); /* and as many to count in */
     for (size_t i = 0; i < count; i++)
         index[i] = i;
     *out = (hf_interval){statistic(self, count, index), NAN, NAN};
@@ -88,7 +99,7 @@ hf_status hf_bootstrap(hf_error *error, size_t count, hf_statistic *statistic, c
     if (status == HF_OK && stream == NULL)
         status = hf_raise(error, HF_ERR_MEMORY, "no memory for a random stream");
     if (status == HF_OK)
-        estimate(count, statistic, self, stream, resample, index, out);
+        estimate(count, statistic, self, stream, resample, index + count, index, out);
     if (stream != NULL)
         gsl_rng_free(stream);
     hf_array_destroy(&resample);

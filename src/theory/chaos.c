@@ -83,10 +83,10 @@ static hf_status match_times(hf_error *error, const hf_limit *limit, const hf_tr
         while (t < limit->times && limit->time[t] < trained->time[k] - near)
             t++;
         if (t == limit->times || limit->time[t] > trained->time[k] + near)
-            return hf_raise(
-                error, HF_ERR_INPUT,
-                "heads at t = %.9g; expected only output times of the solution (%zu from %g to %g)",
-                trained->time[k], limit->times, limit->time[0], limit->time[limit->times - 1]);
+            return hf_raise(error, HF_ERR_INPUT,
+                            "%s: t = %.9g; expected only output times of the solution (%zu from %g to %g)",
+                            trained->name != NULL ? trained->name : "heads", trained->time[k], limit->times,
+                            limit->time[0], limit->time[limit->times - 1]);
         at[k] = t;
     }
     return HF_OK;
@@ -243,10 +243,8 @@ static hf_hull find_hull(const hf_comparison *c, const hf_group *g, size_t k) {
         const double *copies = g->copies + (s * g->trained->times + k) * size;
         hf_hull_add(&hull, c->dim, g->trained->ensemble.heads, copies);
         for (size_t i = 0; i < size; i++) {
-            const hf_axis *axis = hf_grid_axis(c->grid, i % c->dim);
-            double length = axis->upper - axis->lower, x = theta[i];
-            if (axis->periodic)
-                x = copies[i] + (x - copies[i]) - length * round((x - copies[i]) / length);
+            double x =
+                copies[i] + hf_chaos_difference(hf_grid_axis(c->grid, i % c->dim), theta[i], copies[i]);
             hull.lower[i % c->dim] = fmin(hull.lower[i % c->dim], x);
             hull.upper[i % c->dim] = fmax(hull.upper[i % c->dim], x);
         }

@@ -9,6 +9,8 @@
 
 #include "theory/bounds.h"
 
+#include <math.h>
+
 enum { HF_CHAOS_SLICES = 32 }; /* directions of sliced distances */
 
 /* The grid against the flow map on nodes of the initial density, at the limit's times; NAN where there is no
@@ -46,6 +48,12 @@ typedef struct hf_group {
     double *acceleration; /* of the copies: shape (times) */
     double *xi;           /* |z_e(copies) - z_e|: shape (seeds, times, E) */
 } hf_group;
+
+/* theta - copy, the short way round on an angle. */
+static inline double hf_chaos_difference(const hf_axis *axis, double theta, double copy) {
+    double d = theta - copy, length = axis->upper - axis->lower;
+    return axis->periodic ? d - length * round(d / length) : d;
+}
 
 /* The first failure of several threads. */
 typedef struct hf_failure {

@@ -4,12 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-/* theta - copy, the short way round on an angle. */
-static double difference(const hf_axis *axis, double theta, double copy) {
-    double d = theta - copy, length = axis->upper - axis->lower;
-    return axis->periodic ? d - length * round(d / length) : d;
-}
-
 /* Mean square and largest square of |theta_i - copy_i|. */
 static void couple(const hf_comparison *c, size_t heads, const double *theta, const double *copies,
                    double *mean, double *largest) {
@@ -17,8 +11,9 @@ static void couple(const hf_comparison *c, size_t heads, const double *theta, co
     for (size_t i = 0; i < heads; i++) {
         double square = 0;
         for (size_t d = 0; d < c->dim; d++)
-            square +=
-                pow(difference(hf_grid_axis(c->grid, d), theta[i * c->dim + d], copies[i * c->dim + d]), 2);
+            square += pow(
+                hf_chaos_difference(hf_grid_axis(c->grid, d), theta[i * c->dim + d], copies[i * c->dim + d]),
+                2);
         *mean += square / (double)heads;
         *largest = fmax(*largest, square);
     }

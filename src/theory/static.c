@@ -1,8 +1,8 @@
 /* The static bound: the risk of N heads drawn from a density on a grid. docs/theory.md (12), (45).
  *
- * A head is drawn by inverse transform, a cell by its mass and a place in the cell uniformly. The difference
- * of the risks has a mean of order 1/N under noise of order 1/sqrt N, which is the first variation at mu: the
- * control variate mean_i Psi(theta_i) - int Psi dmu has mean zero and is taken off. */
+ * A head is drawn cell by cell: a cell by its mass (alias method), then a place in it uniformly. The
+ * difference of the risks has a mean of order 1/N under noise of order 1/sqrt N, which is the first variation
+ * at mu: the control variate mean_i Psi(theta_i) - int Psi dmu has mean zero and is taken off. */
 #include <headflow/chaos.h>
 
 #include "sgd/stream.h"
