@@ -1,5 +1,7 @@
 /* The base module: statuses, messages, arrays and the search for a near word. */
+#include "base/parallel.h"
 #include <criterion/criterion.h>
+
 #include <headflow/base.h>
 
 #include <stdint.h>
@@ -94,4 +96,37 @@ Test(nearest, offers_what_was_probably_meant) {
     char longer[200] = {0};
     memset(longer, 'u', sizeof longer - 1);
     cr_expect_null(hf_nearest(longer, count, fluxes), "a word of any length is safe");
+}
+
+/* ---- pieces of work on all threads ------------------------------------------------------------------- */
+
+enum { PIECES = 238 };
+
+typedef struct pieces {
+    int times[PIECES];
+    size_t fails_at;
+} pieces;
+
+static hf_status do_piece(hf_error *error, void *self, size_t index) {
+    pieces *p = self;
+    p->times[index]++;
+    return index == p->fails_at ? hf_raise(error, HF_ERR_NUMERIC, "piece %zu", index) : HF_OK;
+}
+
+static hf_status fail_silently(hf_error *error, void *self, size_t index) {
+    (void)error, (void)self, (void)index;
+    return HF_ERR_IO;
+}
+
+Test(parallel, does_each_piece_once_and_raises_a_failure) {
+    pieces p = {.fails_at = PIECES};
+    hf_error error = {0};
+    cr_expect_eq(hf_parallel_each(&error, PIECES, do_piece, &p), HF_OK);
+    p.fails_at = 85;
+    cr_expect_eq(hf_parallel_each(&error, PIECES, do_piece, &p), HF_ERR_NUMERIC);
+    cr_expect_str_eq(error.message, "piece 85");
+    for (size_t i = 0; i < PIECES; i++)
+        cr_expect_eq(p.times[i], 2);
+    cr_expect_eq(hf_parallel_each(&error, 2, fail_silently, NULL), HF_ERR_IO);
+    cr_expect_eq(hf_parallel_each(&error, 0, fail_silently, NULL), HF_OK);
 }

@@ -1,6 +1,7 @@
 /* Trained heads against the density of their limit: the course of the comparison. docs/theory.md, sections 11
  * to 14. */
 #include "theory/chaos.h"
+#include "base/parallel.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -147,7 +148,9 @@ void hf_chaos_destroy(hf_chaos **chaos) {
 
 /* ---- one ensemble -------------------------------------------------------------------------------- */
 
-static hf_status copy_seed(hf_error *error, const hf_comparison *c, hf_group *g, size_t seed) {
+static hf_status copy_seed(hf_error *error, void *self, size_t seed) {
+    hf_group *g = self;
+    const hf_comparison *c = g->comparison;
     const hf_trained *trained = g->trained;
     size_t record = trained->times * trained->ensemble.heads * c->dim;
     return hf_copies_run(error, c->limit->problem, &c->limit->history, copies_tolerance,
@@ -180,16 +183,8 @@ static hf_status make_copies(hf_error *error, const hf_comparison *c, hf_group *
     }
     HF_TRY(hf_array_create(error, g->trained->seeds * record, &g->copies));
     HF_TRY(hf_array_create(error, g->trained->times, &g->acceleration));
-    hf_failure failure = {0};
-#pragma omp parallel for schedule(dynamic, 1)
-    for (size_t s = 0; s < g->trained->seeds; s++) {
-        hf_error own = {0};
-        if (copy_seed(&own, c, g, s) != HF_OK)
-            hf_failure_note(&failure, &own);
-    }
-    if (failure.error.status != HF_OK)
-        return hf_raise(error, failure.error.status, "%s", failure.error.message);
-    return hf_chaos_acceleration(error, c, g, g->acceleration);
+    HF_TRY(hf_parallel_each(error, g->trained->seeds, copy_seed, g));
+    return hf_chaos_accelerate(error, g);
 }
 
 /* How far the copies of the first seed are off because the grid's logits are: they are run again with those
@@ -352,9 +347,9 @@ static hf_status compare_group(hf_error *error, const hf_comparison *c, hf_group
         HF_TRY(trained->theta(error, trained->self, trained->index, s, g->theta + s * record));
     HF_TRY(make_copies(error, c, g, before));
     HF_TRY(own_coupling(error, c, g));
-    HF_TRY(hf_chaos_measure_members(error, c, g));
+    HF_TRY(hf_chaos_measure_members(error, g));
     predict(c, g);
-    HF_TRY(hf_chaos_measure_distances(error, c, g));
+    HF_TRY(hf_chaos_measure_distances(error, g));
     HF_TRY(hf_chaos_summarise(error, c, g->out));
     return bound_group(error, c, g);
 }
@@ -379,7 +374,7 @@ static hf_status compare_groups(hf_error *error, const hf_comparison *c, const h
     for (size_t k = 0; k < c->chaos->groups; k++)
         total += (double)(trained[k].ensemble.heads * trained[k].seeds);
     for (size_t k = 0; k < c->chaos->groups && status == HF_OK; k++) {
-        hf_group g = {.trained = &trained[k], .out = &c->chaos->group[k]};
+        hf_group g = {.comparison = c, .trained = &trained[k], .out = &c->chaos->group[k]};
         progress(c, "heads against the limit", done / total);
         status = compare_group(error, c, &g, &before);
         group_clear(&before);

@@ -40,6 +40,7 @@ typedef struct hf_comparison {
 
 /* One ensemble in the comparison. */
 typedef struct hf_group {
+    const hf_comparison *comparison;
     const hf_trained *trained;
     hf_chaos_group *out;
     size_t *at;           /* indices of its times among the limit's: shape (trained->times) */
@@ -55,17 +56,6 @@ static inline double hf_chaos_difference(const hf_axis *axis, double theta, doub
     return axis->periodic ? d - length * round(d / length) : d;
 }
 
-/* The first failure of several threads. */
-typedef struct hf_failure {
-    hf_error error;
-} hf_failure;
-
-static inline void hf_failure_note(hf_failure *failure, const hf_error *error) {
-#pragma omp critical(headflow_failure)
-    if (failure->error.status == HF_OK)
-        failure->error = *error;
-}
-
 /* Where the value of a quantity at a time of the limit is, for all seeds. */
 static inline double *hf_chaos_values(const hf_comparison *c, const hf_chaos_group *out, size_t quantity,
                                       size_t time) {
@@ -73,15 +63,13 @@ static inline double *hf_chaos_values(const hf_comparison *c, const hf_chaos_gro
 }
 
 /* Coupling, logit and risk errors of all members, and xi; needs theta and copies. */
-hf_status hf_chaos_measure_members(hf_error *error, const hf_comparison *c, hf_group *group);
+hf_status hf_chaos_measure_members(hf_error *error, hf_group *group);
 
-/* Root mean square of theta'' over the copies, the largest of all seeds. acceleration: shape (group's times)
- */
-hf_status hf_chaos_acceleration(hf_error *error, const hf_comparison *c, const hf_group *group,
-                                double *acceleration);
+/* Root mean square of theta'' over the copies at the group's times, the largest of all seeds. */
+hf_status hf_chaos_accelerate(hf_error *error, hf_group *group);
 
 /* Distances of all members to the density, with what is not exact of them as the grid's own error. */
-hf_status hf_chaos_measure_distances(hf_error *error, const hf_comparison *c, hf_group *group);
+hf_status hf_chaos_measure_distances(hf_error *error, hf_group *group);
 
 /* The density at a time, made non-negative. rho: shape (cells) */
 hf_status hf_chaos_density(hf_error *error, const hf_comparison *c, size_t time, double *rho);

@@ -1,5 +1,6 @@
 /* Heads against the density: marginals at all times, distances in all coordinates at snapshots.
  * docs/theory.md, section 10. */
+#include "base/parallel.h"
 #include "theory/chaos.h"
 
 #include <math.h>
@@ -162,50 +163,61 @@ static hf_status measure_joint(hf_error *error, const hf_comparison *c, const hf
 
 /* ---- one time ------------------------------------------------------------------------------------ */
 
-static hf_status measure_time(hf_error *error, const hf_comparison *c, hf_group *g, size_t k,
-                              const double *rho) {
-    size_t t = g->at[k], heads = g->trained->ensemble.heads, size = heads * c->dim, times = c->chaos->times;
-    bool joint = c->snapshot[t];
-    prepared p = {.rho = rho};
-    hf_failure failure = {0};
-    hf_status status = prepare_marginals(error, c, &p);
-    if (status == HF_OK && joint)
-        status = prepare_joint(error, c, heads, &p);
-    if (status != HF_OK) {
-        release(&p);
-        return status;
-    }
-#pragma omp parallel for schedule(dynamic, 1)
-    for (size_t s = 0; s < g->trained->seeds; s++) {
-        hf_error e = {0};
-        const double *theta = g->theta + (s * g->trained->times + k) * size;
-        if (measure_marginals(&e, c, g, &p, s, t, theta) != HF_OK ||
-            (joint && measure_joint(&e, c, g, &p, s, t, theta) != HF_OK))
-            hf_failure_note(&failure, &e);
-    }
-    for (size_t q = 0; q < 2 * c->dim; q++)
-        g->out->own_error[(HF_MARGINALS + q) * times + t] = c->own.distance[q * times + t];
-    if (joint) {
-        double *joint_error = g->out->own_error + (HF_MARGINALS + 2 * c->dim) * times + t;
-        joint_error[0] = c->own.sliced[t];
-        joint_error[times] = c->dim == 1 ? c->own.distance[times + t] : p.quantised;
-        joint_error[2 * times] = c->own.sinkhorn[t];
-        joint_error[3 * times] = c->own.sobolev[t];
-    }
-    release(&p);
-    if (failure.error.status != HF_OK)
-        return hf_raise(error, failure.error.status, "%s", failure.error.message);
-    return HF_OK;
+/* The heads of an ensemble at one of its times, before the density at that time. */
+typedef struct moment {
+    hf_group *group;
+    size_t k;
+    prepared density;
+} moment;
+
+static hf_status measure_seed(hf_error *error, void *self, size_t seed) {
+    const moment *m = self;
+    const hf_group *g = m->group;
+    const hf_comparison *c = g->comparison;
+    size_t t = g->at[m->k], size = g->trained->ensemble.heads * c->dim;
+    const double *theta = g->theta + (seed * g->trained->times + m->k) * size;
+    HF_TRY(measure_marginals(error, c, g, &m->density, seed, t, theta));
+    return c->snapshot[t] ? measure_joint(error, c, g, &m->density, seed, t, theta) : HF_OK;
 }
 
-hf_status hf_chaos_measure_distances(hf_error *error, const hf_comparison *c, hf_group *g) {
+static void note_own_errors(const moment *m) {
+    const hf_group *g = m->group;
+    const hf_comparison *c = g->comparison;
+    size_t t = g->at[m->k], times = c->chaos->times;
+    for (size_t q = 0; q < 2 * c->dim; q++)
+        g->out->own_error[(HF_MARGINALS + q) * times + t] = c->own.distance[q * times + t];
+    if (c->snapshot[t]) {
+        double *joint = g->out->own_error + (HF_MARGINALS + 2 * c->dim) * times + t;
+        joint[0] = c->own.sliced[t];
+        joint[times] = c->dim == 1 ? c->own.distance[times + t] : m->density.quantised;
+        joint[2 * times] = c->own.sinkhorn[t];
+        joint[3 * times] = c->own.sobolev[t];
+    }
+}
+
+static hf_status measure_time(hf_error *error, hf_group *g, size_t k, const double *rho) {
+    const hf_comparison *c = g->comparison;
+    moment m = {.group = g, .k = k, .density = {.rho = rho}};
+    hf_status status = prepare_marginals(error, c, &m.density);
+    if (status == HF_OK && c->snapshot[g->at[k]])
+        status = prepare_joint(error, c, g->trained->ensemble.heads, &m.density);
+    if (status == HF_OK)
+        status = hf_parallel_each(error, g->trained->seeds, measure_seed, &m);
+    if (status == HF_OK)
+        note_own_errors(&m);
+    release(&m.density);
+    return status;
+}
+
+hf_status hf_chaos_measure_distances(hf_error *error, hf_group *g) {
+    const hf_comparison *c = g->comparison;
     double *rho;
     HF_TRY(hf_array_create(error, c->cells, &rho));
     hf_status status = HF_OK;
     for (size_t k = 0; k < g->trained->times && status == HF_OK; k++) {
         status = hf_chaos_density(error, c, g->at[k], rho);
         if (status == HF_OK)
-            status = measure_time(error, c, g, k, rho);
+            status = measure_time(error, g, k, rho);
     }
     hf_array_destroy(&rho);
     return status;

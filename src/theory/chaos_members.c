@@ -1,4 +1,5 @@
 /* What is measured of heads and their coupled copies, member by member. docs/theory.md (31), (32). */
+#include "base/parallel.h"
 #include "theory/chaos.h"
 
 #include <math.h>
@@ -55,7 +56,9 @@ static void measure(const hf_comparison *c, hf_group *g, hf_cloud *cloud, size_t
     }
 }
 
-static hf_status measure_seed(hf_error *error, const hf_comparison *c, hf_group *g, size_t seed) {
+static hf_status measure_seed(hf_error *error, void *self, size_t seed) {
+    hf_group *g = self;
+    const hf_comparison *c = g->comparison;
     hf_cloud *cloud;
     double *logits;
     size_t count = hf_events_count(c->events);
@@ -68,17 +71,8 @@ static hf_status measure_seed(hf_error *error, const hf_comparison *c, hf_group 
     return status;
 }
 
-hf_status hf_chaos_measure_members(hf_error *error, const hf_comparison *c, hf_group *g) {
-    hf_failure failure = {0};
-#pragma omp parallel for schedule(dynamic, 1)
-    for (size_t s = 0; s < g->trained->seeds; s++) {
-        hf_error own = {0};
-        if (measure_seed(&own, c, g, s) != HF_OK)
-            hf_failure_note(&failure, &own);
-    }
-    if (failure.error.status != HF_OK)
-        return hf_raise(error, failure.error.status, "%s", failure.error.message);
-    return HF_OK;
+hf_status hf_chaos_measure_members(hf_error *error, hf_group *g) {
+    return hf_parallel_each(error, g->trained->seeds, measure_seed, g);
 }
 
 /* ---- acceleration -------------------------------------------------------------------------------- */
@@ -114,8 +108,9 @@ static double acceleration_at(const hf_comparison *c, hf_cloud *cloud, size_t he
     return sqrt(sum / (double)heads);
 }
 
-static hf_status accelerate_seed(hf_error *error, const hf_comparison *c, const hf_group *g, size_t seed,
-                                 double *acceleration) {
+static hf_status accelerate_seed(hf_error *error, void *self, size_t seed) {
+    hf_group *g = self;
+    const hf_comparison *c = g->comparison;
     hf_cloud *cloud;
     double *work;
     size_t heads = g->trained->ensemble.heads, size = heads * c->dim;
@@ -125,24 +120,14 @@ static hf_status accelerate_seed(hf_error *error, const hf_comparison *c, const 
         double a = acceleration_at(c, cloud, heads, g->trained->time[k],
                                    g->copies + (seed * g->trained->times + k) * size, work + 4 * size, work);
 #pragma omp critical(headflow_acceleration)
-        acceleration[k] = fmax(acceleration[k], a);
+        g->acceleration[k] = fmax(g->acceleration[k], a);
     }
     hf_array_destroy(&work);
     hf_cloud_destroy(&cloud);
     return status;
 }
 
-hf_status hf_chaos_acceleration(hf_error *error, const hf_comparison *c, const hf_group *g,
-                                double *acceleration) {
-    hf_failure failure = {0};
-    memset(acceleration, 0, g->trained->times * sizeof *acceleration);
-#pragma omp parallel for schedule(dynamic, 1)
-    for (size_t s = 0; s < g->trained->seeds; s++) {
-        hf_error own = {0};
-        if (accelerate_seed(&own, c, g, s, acceleration) != HF_OK)
-            hf_failure_note(&failure, &own);
-    }
-    if (failure.error.status != HF_OK)
-        return hf_raise(error, failure.error.status, "%s", failure.error.message);
-    return HF_OK;
+hf_status hf_chaos_accelerate(hf_error *error, hf_group *g) {
+    memset(g->acceleration, 0, g->trained->times * sizeof *g->acceleration);
+    return hf_parallel_each(error, g->trained->seeds, accelerate_seed, g);
 }

@@ -1,4 +1,5 @@
 /* Means and intervals over seeds, and powers of N and epsilon. docs/theory.md (44). */
+#include "base/parallel.h"
 #include "theory/bootstrap.h"
 #include "theory/chaos.h"
 
@@ -6,20 +7,22 @@
 #include <math.h>
 #include <stdlib.h>
 
+typedef struct summary {
+    const hf_chaos *chaos;
+    hf_chaos_group *out;
+} summary;
+
+/* index: of a quantity at a time */
+static hf_status summarise_one(hf_error *error, void *self, size_t index) {
+    const summary *s = self;
+    bool rms = s->chaos->quantity[index / s->chaos->times].rms;
+    return hf_bootstrap(error, s->out->seeds, rms ? hf_statistic_rms : hf_statistic_mean,
+                        s->out->value + index * s->out->seeds, &s->out->measured[index]);
+}
+
 hf_status hf_chaos_summarise(hf_error *error, const hf_comparison *c, hf_chaos_group *out) {
-    size_t times = c->chaos->times;
-    hf_failure failure = {0};
-#pragma omp parallel for schedule(dynamic, 1)
-    for (size_t i = 0; i < c->chaos->quantities * times; i++) {
-        hf_error own = {0};
-        bool rms = c->chaos->quantity[i / times].rms;
-        if (hf_bootstrap(&own, out->seeds, rms ? hf_statistic_rms : hf_statistic_mean,
-                         out->value + i * out->seeds, &out->measured[i]) != HF_OK)
-            hf_failure_note(&failure, &own);
-    }
-    if (failure.error.status != HF_OK)
-        return hf_raise(error, failure.error.status, "%s", failure.error.message);
-    return HF_OK;
+    summary s = {c->chaos, out};
+    return hf_parallel_each(error, c->chaos->quantities * c->chaos->times, summarise_one, &s);
 }
 
 /* ---- slopes -------------------------------------------------------------------------------------- */
