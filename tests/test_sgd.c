@@ -995,6 +995,7 @@ Test(copies, fail_on_logits_that_are_not_finite) {
     const hf_history history = {2, time, logits, 2};
     hf_error error = {0};
     cr_expect_eq(hf_copies_run(&error, problem, &history, 1e-8, 1, &start, 2, time, theta), HF_ERR_NUMERIC);
-    cr_expect_not_null(strstr(error.message, "the coupled copies fail at t = "), "%s", error.message);
+    cr_expect_not_null(strstr(error.message, "the flow of coupled copies fails at t = "), "%s",
+                       error.message);
     hf_problem_destroy(&problem);
 }

@@ -1,4 +1,4 @@
-/* What the two users of CVODE, the grid and the flow map, share. */
+/* What the two users of CVODE, integrate.c and adams.c, share. */
 #ifndef HF_FLOW_CVODE_H
 #define HF_FLOW_CVODE_H
 

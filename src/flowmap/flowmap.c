@@ -5,14 +5,9 @@
  * points. */
 #include "flowmap/flowmap.h"
 
-#include "flow/cvode.h"
-
-#include <cvode/cvode.h>
 #include <math.h>
-#include <nvector/nvector_serial.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
 
 /* Risk of the nodes without ridge; leaves the projected residual in the map. */
 static double prepare(hf_flowmap *map, const double *theta) {
@@ -69,7 +64,7 @@ static hf_status place_nodes(hf_error *error, hf_flowmap *map) {
     const hf_grid *grid = hf_problem_grid(map->problem);
     size_t components, dim = map->dim;
     const hf_component *component = hf_problem_components(map->problem, &components);
-    double *theta = NV_DATA_S(map->state);
+    double *theta = hf_adams_state(&map->adams);
     for (size_t c = 0; c < components; c++)
         for (size_t d = 0; d < dim; d++)
             HF_TRY(hf_profile_quadrature(error, &component[c].profile[d], hf_grid_axis(grid, d),
@@ -96,22 +91,9 @@ static hf_status set_up(hf_error *error, hf_flowmap *map, double rtol) {
     HF_TRY(hf_array_create(error, hf_events_count(events) * hf_events_classes(events), &map->residual));
     HF_TRY(hf_array_create(error, hf_model_projection_size(map->model), &map->projection));
     HF_TRY(hf_array_create(error, map->count * map->dim, &map->velocity));
-    if (SUNContext_Create(NULL, &map->context) != 0)
-        return hf_raise(error, HF_ERR_MEMORY, "no memory for the flow map");
-    map->state = N_VNew_Serial((sunindextype)(map->count * map->dim), map->context);
-    map->cvode = CVodeCreate(CV_ADAMS, map->context);
-    if (map->state == NULL || map->cvode == NULL)
-        return hf_raise(error, HF_ERR_MEMORY, "no memory for the flow map of %zu nodes", map->count);
+    HF_TRY(hf_adams_allocate(error, "the flow map", map->count * map->dim, &map->adams));
     HF_TRY(place_nodes(error, map));
-    map->nonlinear = SUNNonlinSol_FixedPoint(map->state, 0, map->context);
-    if (CVodeSetErrHandlerFn(map->cvode, hf_cvode_discard, NULL) != CV_SUCCESS ||
-        CVodeInit(map->cvode, right_hand_side, 0, map->state) != CV_SUCCESS ||
-        CVodeSStolerances(map->cvode, rtol, rtol) != CV_SUCCESS ||
-        CVodeSetUserData(map->cvode, map) != CV_SUCCESS ||
-        CVodeSetMaxNumSteps(map->cvode, -1) != CV_SUCCESS ||
-        CVodeSetNonlinearSolver(map->cvode, map->nonlinear) != CV_SUCCESS)
-        return hf_raise(error, HF_ERR_MEMORY, "CVODE could not be set up for the flow map");
-    return HF_OK;
+    return hf_adams_start(error, &map->adams, 0, rtol, right_hand_side, map);
 }
 
 hf_status hf_flowmap_create(hf_error *error, const hf_problem *problem, size_t nodes, double rtol,
@@ -141,14 +123,7 @@ void hf_flowmap_destroy(hf_flowmap **map) {
     if (map == NULL || *map == NULL)
         return;
     hf_flowmap *m = *map;
-    if (m->cvode != NULL)
-        CVodeFree(&m->cvode);
-    if (m->nonlinear != NULL)
-        SUNNonlinSolFree(m->nonlinear);
-    if (m->state != NULL)
-        N_VDestroy(m->state);
-    if (m->context != NULL)
-        SUNContext_Free(&m->context);
+    hf_adams_clear(&m->adams);
     hf_array_destroy(&m->rule);
     hf_array_destroy(&m->rule_mass);
     hf_array_destroy(&m->mass);
@@ -160,26 +135,14 @@ void hf_flowmap_destroy(hf_flowmap **map) {
 }
 
 hf_status hf_flowmap_advance(hf_error *error, hf_flowmap *map, double time) {
-    if (!(time > map->time))
-        return HF_OK;
-    CVodeSetStopTime(map->cvode, time);
-    int flag = CVode(map->cvode, time, map->state, &map->time, CV_NORMAL);
-    if (flag < 0) {
-        char *name = CVodeGetReturnFlagName(flag);
-        hf_status status =
-            hf_raise(error, HF_ERR_NUMERIC, "the flow map fails at t = %.6g: %s", map->time, name);
-        free(name);
-        return status;
-    }
-    map->time = time;
-    return HF_OK;
+    return hf_adams_advance(error, &map->adams, time);
 }
 
 size_t hf_flowmap_count(const hf_flowmap *map) {
     return map->count;
 }
 const double *hf_flowmap_points(const hf_flowmap *map) {
-    return NV_DATA_S(map->state);
+    return hf_adams_state(&map->adams);
 }
 const double *hf_flowmap_masses(const hf_flowmap *map) {
     return map->mass;
@@ -188,7 +151,7 @@ const double *hf_flowmap_masses(const hf_flowmap *map) {
 void hf_flowmap_measure(hf_flowmap *map, hf_flowmap_record *record) {
     const double *theta = hf_flowmap_points(map);
     size_t dim = map->dim;
-    record->time = map->time;
+    record->time = map->adams.time;
     record->risk = prepare(map, theta);
     velocities(map, theta, map->velocity);
     record->dissipation = 0;

@@ -4,8 +4,7 @@
 
 #include <headflow/flowmap.h>
 
-#include <sundials/sundials_nonlinearsolver.h>
-#include <sundials/sundials_nvector.h>
+#include "flow/adams.h"
 
 struct hf_flowmap {
     const hf_problem *problem;
@@ -13,18 +12,14 @@ struct hf_flowmap {
     size_t dim, components;
     size_t nodes[HF_DIM_MAX]; /* an axis */
     size_t each, count;       /* nodes of a component, of all */
-    double time;
-    size_t stride;      /* of the rules: the most nodes of an axis */
-    double *rule;       /* nodes of the one-dimensional rules: shape (components, dim, stride) */
-    double *rule_mass;  /* shape (components, dim, stride) */
-    double *mass;       /* shape (count) */
-    double *residual;   /* shape (E, classes) */
-    double *projection; /* shape (E, width, 1 + n_v) */
-    double *velocity;   /* shape (count, dim) */
-    SUNContext context;
-    void *cvode;
-    N_Vector state; /* theta: shape (count, dim) */
-    SUNNonlinearSolver nonlinear;
+    size_t stride;            /* of the rules: the most nodes of an axis */
+    double *rule;             /* nodes of the one-dimensional rules: shape (components, dim, stride) */
+    double *rule_mass;        /* shape (components, dim, stride) */
+    double *mass;             /* shape (count) */
+    double *residual;         /* shape (E, classes) */
+    double *projection;       /* shape (E, width, 1 + n_v) */
+    double *velocity;         /* shape (count, dim) */
+    hf_adams adams;           /* of theta: shape (count, dim) */
 };
 
 #endif

@@ -14,16 +14,13 @@
 #include <headflow/chaos.h>
 #include <headflow/flowmap.h>
 
-#include "flow/cvode.h"
+#include "flow/adams.h"
 
 #include <cblas.h>
-#include <cvode/cvode.h>
 #include <gsl/gsl_cdf.h>
 #include <math.h>
-#include <nvector/nvector_serial.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
 
 static const double tolerance = 1e-6;
 
@@ -45,10 +42,7 @@ typedef struct response {
     double *matrix;               /* what A is applied to, times the masses: shape (columns, rows) */
     double *shift;                /* of the logits: shape (columns, outputs) */
     double *gradients;            /* sqrt(w_e) (g_e - g): shape (E, rows) */
-    SUNContext context;
-    void *cvode;
-    N_Vector state; /* Theta, then the columns: shape (1 + columns, rows) */
-    SUNNonlinearSolver nonlinear;
+    hf_adams adams;               /* Theta, then the columns: shape (1 + columns, rows) */
 } response;
 
 /* As many nodes an axis as keep the state small: its largest part grows with the square of their number. */
@@ -272,7 +266,7 @@ static void read_variance(const response *r, double *variance) {
 }
 
 static void read_off(response *r, double time, hf_response_record *record, double *variance) {
-    const double *theta = NV_DATA_S(r->state), *delta = theta + r->rows, *step = delta + r->n * r->rows;
+    const double *theta = hf_adams_state(&r->adams), *delta = theta + r->rows, *step = delta + r->n * r->rows;
     *record = (hf_response_record){.time = time};
     look_at_nodes(r, theta);
     if (variance != NULL)
@@ -311,33 +305,13 @@ static hf_status set_up(hf_error *error, response *r, const hf_flowmap *map) {
     HF_TRY(hf_array_create(error, r->columns * r->rows, &r->matrix));
     HF_TRY(hf_array_create(error, r->columns * r->outputs, &r->shift));
     HF_TRY(hf_array_create(error, count * r->rows, &r->gradients));
-    if (SUNContext_Create(NULL, &r->context) != 0)
-        return hf_raise(error, HF_ERR_MEMORY, "no memory for the linear response");
-    r->state = N_VNew_Serial((sunindextype)((1 + r->columns) * r->rows), r->context);
-    r->cvode = CVodeCreate(CV_ADAMS, r->context);
-    if (r->state == NULL || r->cvode == NULL)
-        return hf_raise(error, HF_ERR_MEMORY, "no memory for the linear response of %zu nodes", r->n);
-    N_VConst(0, r->state);
-    memcpy(NV_DATA_S(r->state), hf_flowmap_points(map), r->rows * sizeof(double));
-    r->nonlinear = SUNNonlinSol_FixedPoint(r->state, 0, r->context);
-    if (CVodeSetErrHandlerFn(r->cvode, hf_cvode_discard, NULL) != CV_SUCCESS ||
-        CVodeInit(r->cvode, right_hand_side, 0, r->state) != CV_SUCCESS ||
-        CVodeSStolerances(r->cvode, tolerance, tolerance) != CV_SUCCESS ||
-        CVodeSetUserData(r->cvode, r) != CV_SUCCESS || CVodeSetMaxNumSteps(r->cvode, -1) != CV_SUCCESS ||
-        CVodeSetNonlinearSolver(r->cvode, r->nonlinear) != CV_SUCCESS)
-        return hf_raise(error, HF_ERR_MEMORY, "CVODE could not be set up for the linear response");
-    return HF_OK;
+    HF_TRY(hf_adams_allocate(error, "the linear response", (1 + r->columns) * r->rows, &r->adams));
+    memcpy(hf_adams_state(&r->adams), hf_flowmap_points(map), r->rows * sizeof(double));
+    return hf_adams_start(error, &r->adams, 0, tolerance, right_hand_side, r);
 }
 
 static void tear_down(response *r) {
-    if (r->cvode != NULL)
-        CVodeFree(&r->cvode);
-    if (r->nonlinear != NULL)
-        SUNNonlinSolFree(r->nonlinear);
-    if (r->state != NULL)
-        N_VDestroy(r->state);
-    if (r->context != NULL)
-        SUNContext_Free(&r->context);
+    hf_adams_clear(&r->adams);
     double **arrays[] = {&r->jacobian, &r->hessian,    &r->velocity, &r->step,  &r->heads,    &r->logits,
                          &r->residual, &r->projection, &r->matrix,   &r->shift, &r->gradients};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
@@ -346,15 +320,8 @@ static void tear_down(response *r) {
 
 static hf_status carry(hf_error *error, response *r, size_t times, const double time[],
                        hf_response_record records[], double *variance) {
-    double t = 0;
     for (size_t k = 0; k < times; k++) {
-        if (time[k] > t) {
-            CVodeSetStopTime(r->cvode, time[k]);
-            int flag = CVode(r->cvode, time[k], r->state, &t, CV_NORMAL);
-            if (flag < 0)
-                return hf_raise(error, HF_ERR_NUMERIC, "the linear response fails at t = %.6g (CVODE %d)", t,
-                                flag);
-        }
+        HF_TRY(hf_adams_advance(error, &r->adams, time[k]));
         read_off(r, time[k], &records[k],
                  variance != NULL ? variance + k * hf_events_count(r->events) : NULL);
     }
