@@ -131,9 +131,10 @@ Test(gap, equals_a_scan_of_the_potential) {
 }
 
 /* Large scores make potentials of several basins on a circle, some no wider than a cell or two: the lowest
- * cell need not be in the basin of the lowest minimum. Where the cell around that one is lower than its
- * neighbours the search starts from it as well and finds it. One trial in forty is of that kind. */
-Test(gap, knows_more_basins_than_that_of_the_lowest_cell) {
+ * cell need not be in the basin of the lowest minimum. The gap does not depend on the cells. One trial in
+ * fourteen is of that kind. The scan's error is from sampled Hessians, of which the steepest may be missed:
+ * twice as much. */
+Test(gap, knows_basins_that_the_cells_do_not_show) {
     enum { TRIALS = 400, CELLS = 12, POINTS = 6001 };
     gsl_rng *random = make_random(94);
     int misleading = 0;
@@ -162,20 +163,17 @@ Test(gap, knows_more_basins_than_that_of_the_lowest_cell) {
             lowest_cell = s.psi[i] < s.psi[lowest_cell] ? i : lowest_cell;
             mean += hf_grid_volume(s.grid) * s.rho[i] * s.psi[i];
         }
-        bool start =
-            s.psi[cell] < s.psi[(cell + 1) % CELLS] && s.psi[cell] < s.psi[(cell + CELLS - 1) % CELLS];
-        if (start && cell != lowest_cell) {
-            misleading++;
-            scan(&s, POINTS, &error);
-            cr_expect_leq(s.record.gap, mean - lowest + error, "trial %d: %g, %g +- %g", k, s.record.gap,
-                          mean - lowest, error);
-            cr_expect_geq(s.record.gap, mean - lowest - 1e-13, "trial %d: the scan found a lower one", k);
-        }
+        misleading += cell != lowest_cell && cell != (lowest_cell + 1) % CELLS &&
+                      cell != (lowest_cell + CELLS - 1) % CELLS;
+        scan(&s, POINTS, &error);
+        cr_expect_leq(s.record.gap, mean - lowest + 2 * error, "trial %d: %g, %g +- %g", k, s.record.gap,
+                      mean - lowest, error);
+        cr_expect_geq(s.record.gap, mean - lowest - 1e-13, "trial %d: the scan found a lower one", k);
         subject_destroy(&s);
         hf_problem_destroy(&problem);
         free(matrices);
     }
-    cr_expect_geq(misleading, 5, "%d of %d", misleading, TRIALS);
+    cr_expect_geq(misleading, 20, "%d of %d", misleading, TRIALS);
     gsl_rng_free(random);
 }
 

@@ -33,6 +33,15 @@ typedef struct hf_attention_form {
      *  @param[out] dphi   shape (K, n), or NULL
      *  @param[out] d2phi  shape (K, n, n), or NULL */
     void (*features)(size_t n, const double *alpha, double *phi, double *dphi, double *d2phi);
+    /** Bounds of |dphi| and |d2phi| over a box of alpha, entry by entry.
+     *  @param[in]  lower, upper  shape (n)
+     *  @param[out] first         shape (K, n)
+     *  @param[out] second        shape (K, n, n) */
+    void (*bounds)(size_t n, const double *lower, const double *upper, double *first, double *second);
+    /** The features of all alpha in a box, where they fill a box of fewer dimensions; else NULL. */
+    void (*image)(const double *lower, const double *upper, double *phi_lower, double *phi_upper);
+    /** With image: an alpha of the box that has given features of the image. */
+    void (*preimage)(const double *lower, const double *upper, const double *phi, double *alpha);
 } hf_attention_form;
 
 const hf_attention_form *const *hf_attention_forms(size_t *count); /**< a static table of pointers */
@@ -120,6 +129,26 @@ double hf_model_assemble(const hf_model *model, const double *theta, const doubl
  *  @return Psi(theta) */
 double hf_model_potential(const hf_model *model, const double *projection, const double *theta,
                           double *gradient, double *hessian);
+
+/* ---- the minimum of a potential -------------------------------------------------------------------- */
+
+/** The lowest point of a potential over a box, found and proved. */
+typedef struct hf_lowest {
+    double value;             /**< the lowest potential that was found */
+    double theta[HF_DIM_MAX]; /**< where */
+    double bound;             /**< proved: Psi >= bound on all of the box, up to rounding */
+    size_t boxes;             /**< parts of the box that were looked at */
+} hf_lowest;
+
+/** min Psi over the box of a grid, by branch and bound with bounds of the second derivatives in alpha; over v
+ * it is explicit. docs/numerics.md (31)-(32).
+ *  @param[in] grid       its axes are the coordinates of a head; its cells do not matter
+ *  @param[in] residual   shape (E, classes)
+ *  @param[in] tolerance  value - bound that is asked for, >= 0
+ *  @return HF_OK also when the number of boxes ends the search first: `bound` holds all the same, and
+ * value - bound says how far it came; HF_ERR_MEMORY */
+hf_status hf_model_lowest(hf_error *error, const hf_model *model, const hf_grid *grid, const double *residual,
+                          double tolerance, hf_lowest *out);
 
 /* ---- many heads at once ----------------------------------------------------------------------------- */
 

@@ -17,9 +17,15 @@ static void features(size_t n, const double *alpha, double *phi, double *dphi, d
         memset(d2phi, 0, n * n * n * sizeof *d2phi);
 }
 
+static void bounds(size_t n, const double *lower, const double *upper, double *first, double *second) {
+    (void)upper;
+    features(n, lower, (double[HF_FEATURES_MAX]){0}, first, second);
+}
+
 const hf_attention_form hf_form_affine = {
     .name = "affine",
     .expects = "0 to 3 coordinates and as many basis matrices",
     .accepts = accepts,
     .features = features,
+    .bounds = bounds,
 };

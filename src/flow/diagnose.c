@@ -2,15 +2,16 @@
 #include "flow/flow.h"
 
 #include <gsl/gsl_eigen.h>
-#include <gsl/gsl_multimin.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STARTS = 4, SIMPLEX_STEPS = 400 };
-
 /* Tail of a marginal that the hull of the mass leaves out at each end. */
 static const double hull_tail = 1e-9;
+
+/* How far the bound of the potential may be below its minimum: no more than the digits of a gap that are not
+ * rounding, and a few cells more than for a coarser one. */
+static const double gap_tolerance = 1e-12;
 
 /* ---- minimum, negative mass and mass at the walls ----------------------------------------------------- */
 
@@ -39,142 +40,7 @@ static void extremes(const hf_problem *problem, const double *rho, hf_record *re
     record->wall_mass = wall * hf_grid_volume(grid);
 }
 
-/* ---- the minimum of the potential over the box ------------------------------------------------------ */
-
-/* Minimum over v in the box of G_0 + sum_j v_j G_j + (lambda/2)|v|^2: one coordinate at a time. */
-static double minimum_over_values(const hf_grid *grid, const hf_model *model, const double *g) {
-    size_t n = hf_model_attention_coordinates(model);
-    double sum = g[0], ridge = hf_model_ridge(model);
-    for (size_t j = 0; j < hf_model_value_coordinates(model); j++) {
-        const hf_axis *axis = hf_grid_axis(grid, n + j);
-        double v = g[1 + j] > 0 ? axis->lower : axis->upper;
-        if (ridge > 0)
-            v = fmin(fmax(-g[1 + j] / ridge, axis->lower), axis->upper);
-        sum += v * (g[1 + j] + 0.5 * ridge * v);
-    }
-    return sum;
-}
-
-typedef struct alpha_search {
-    const hf_grid *grid;
-    const hf_model *model;
-    const double *projection;
-} alpha_search;
-
-static double lowest_at_alpha(const alpha_search *search, double *alpha) {
-    double g[HF_TERMS_MAX], ridge_energy = 0;
-    for (size_t d = 0; d < hf_model_attention_coordinates(search->model); d++) {
-        const hf_axis *axis = hf_grid_axis(search->grid, d);
-        if (!axis->periodic)
-            alpha[d] = fmin(fmax(alpha[d], axis->lower), axis->upper);
-        if (hf_model_ridged(search->model, d))
-            ridge_energy += 0.5 * hf_model_ridge(search->model) * alpha[d] * alpha[d];
-    }
-    hf_model_coefficients(search->model, search->projection, alpha, g, NULL, NULL);
-    return ridge_energy + minimum_over_values(search->grid, search->model, g);
-}
-
-static double search_function(const gsl_vector *x, void *parameters) {
-    const alpha_search *search = parameters;
-    double alpha[HF_ATTENTION_MAX];
-    for (size_t d = 0; d < x->size; d++)
-        alpha[d] = gsl_vector_get(x, d);
-    return lowest_at_alpha(search, alpha);
-}
-
-/* min over v of Psi in each alpha-cell, from the coefficients on the grid. low: shape (alpha-cells). */
-static void lowest_of_rows(const hf_flow *flow, size_t value_cells, double *low) {
-    const hf_grid *grid = hf_problem_grid(flow->problem);
-    const hf_model *model = hf_problem_model(flow->problem);
-    size_t terms = 1 + hf_model_value_coordinates(model);
-    for (size_t a = 0; a < hf_table_rows(flow->table); a++) {
-        double theta[HF_DIM_MAX];
-        hf_grid_centers(grid, a * value_cells, theta);
-        low[a] = minimum_over_values(grid, model, flow->coefficients + a * terms);
-        for (size_t d = 0; d < hf_model_attention_coordinates(model); d++)
-            if (hf_model_ridged(model, d))
-                low[a] += 0.5 * hf_model_ridge(model) * theta[d] * theta[d];
-    }
-}
-
-/* Whether an alpha-cell is not above its neighbours along any axis. */
-static bool is_local_minimum(const hf_grid *grid, size_t alphas, size_t value_cells, const double *low,
-                             size_t row) {
-    for (size_t d = 0; d < alphas; d++) {
-        const hf_axis *axis = hf_grid_axis(grid, d);
-        size_t stride = hf_grid_stride(grid, d) / value_cells, n = axis->cells, index = row / stride % n;
-        size_t start = row - index * stride;
-        size_t behind = index > 0 ? index - 1 : axis->periodic ? n - 1 : index;
-        size_t ahead = index + 1 < n ? index + 1 : axis->periodic ? 0 : index;
-        if (low[row] > low[start + behind * stride] || low[row] > low[start + ahead * stride])
-            return false;
-    }
-    return true;
-}
-
-/* The lowest local minima among the alpha-cells, at most STARTS, lowest first. Returns their number. */
-static size_t lowest_minima(const hf_flow *flow, size_t value_cells, const double *low, size_t rows[STARTS]) {
-    const hf_grid *grid = hf_problem_grid(flow->problem);
-    size_t found = 0, alphas = hf_model_attention_coordinates(hf_problem_model(flow->problem));
-    for (size_t a = 0; a < hf_table_rows(flow->table); a++) {
-        if (!is_local_minimum(grid, alphas, value_cells, low, a))
-            continue;
-        size_t place = found < STARTS ? found++ : STARTS;
-        for (; place > 0 && low[rows[place - 1]] > low[a]; place--)
-            if (place < STARTS)
-                rows[place] = rows[place - 1];
-        if (place < STARTS)
-            rows[place] = a;
-    }
-    return found;
-}
-
-/* min Psi over the box: the lowest alpha-cells are starts of a simplex search in alpha; over v it is
- * explicit. */
-static hf_status lowest_potential(hf_error *error, hf_flow *flow, double *lowest) {
-    const hf_grid *grid = hf_problem_grid(flow->problem);
-    const hf_model *model = hf_problem_model(flow->problem);
-    size_t n = hf_model_attention_coordinates(model), rows[STARTS];
-    size_t value_cells = hf_grid_cells(grid) / hf_table_rows(flow->table);
-    double *projection, *low;
-    HF_TRY(hf_array_create(error, hf_table_rows(flow->table), &low));
-    lowest_of_rows(flow, value_cells, low);
-    size_t found = lowest_minima(flow, value_cells, low, rows);
-    hf_array_destroy(&low);
-    HF_TRY(hf_array_create(error, hf_model_projection_size(model), &projection));
-    hf_model_project_residual(model, flow->logits, projection);
-    alpha_search search = {grid, model, projection};
-    *lowest = INFINITY;
-    gsl_multimin_fminimizer *simplex =
-        n > 0 ? gsl_multimin_fminimizer_alloc(gsl_multimin_fminimizer_nmsimplex2, n) : NULL;
-    gsl_vector *start = n > 0 ? gsl_vector_alloc(n) : NULL, *step = n > 0 ? gsl_vector_alloc(n) : NULL;
-    for (size_t s = 0; s < found; s++) {
-        double theta[HF_DIM_MAX];
-        hf_grid_centers(grid, rows[s] * value_cells, theta);
-        *lowest = fmin(*lowest, lowest_at_alpha(&search, theta));
-        if (n == 0)
-            break;
-        gsl_multimin_function function = {search_function, n, &search};
-        double tolerance = INFINITY; /* the value's error is quadratic in it */
-        for (size_t d = 0; d < n; d++) {
-            gsl_vector_set(start, d, theta[d]);
-            gsl_vector_set(step, d, 0.5 * hf_grid_spacing(grid, d));
-            tolerance = fmin(tolerance, 1e-5 * hf_grid_spacing(grid, d));
-        }
-        gsl_multimin_fminimizer_set(simplex, &function, start, step);
-        for (int i = 0; i < SIMPLEX_STEPS && gsl_multimin_fminimizer_size(simplex) > tolerance; i++)
-            if (gsl_multimin_fminimizer_iterate(simplex) != 0)
-                break;
-        *lowest = fmin(*lowest, gsl_multimin_fminimizer_minimum(simplex));
-    }
-    if (n > 0) {
-        gsl_multimin_fminimizer_free(simplex);
-        gsl_vector_free(start);
-        gsl_vector_free(step);
-    }
-    hf_array_destroy(&projection);
-    return HF_OK;
-}
+/* ---- the gap ---------------------------------------------------------------------------------------- */
 
 /* Calls `visit` with the potential on runs of cells that cover the grid. */
 typedef void visit_run(void *self, size_t first, size_t count, const double *psi);
@@ -212,7 +78,8 @@ static void add_mean(void *self, size_t first, size_t count, const double *psi) 
     }
 }
 
-/* tau = 0: int Psi dmu - min Psi. tau > 0: tau KL(mu | Gibbs) with the Gibbs density of Psi on the grid. */
+/* tau = 0: int Psi dmu less a proved lower bound of Psi. tau > 0: tau KL(mu | Gibbs) with the Gibbs density
+ * of Psi on the grid. */
 static hf_status optimality_gap(hf_error *error, hf_flow *flow, const double *rho, double *gap) {
     double volume = hf_grid_volume(hf_problem_grid(flow->problem));
     potential_sums sums = {
@@ -222,8 +89,10 @@ static hf_status optimality_gap(hf_error *error, hf_flow *flow, const double *rh
         double log_partition = log(sums.partition * volume) - sums.lowest / sums.temperature;
         *gap = sums.mean * volume + sums.temperature * (hf_flow_entropy(flow, rho) + log_partition);
     } else {
-        HF_TRY(lowest_potential(error, flow, gap));
-        *gap = sums.mean * volume - *gap;
+        hf_lowest low;
+        HF_TRY(hf_model_lowest(error, hf_problem_model(flow->problem), hf_problem_grid(flow->problem),
+                               flow->logits, gap_tolerance, &low));
+        *gap = sums.mean * volume - low.bound;
     }
     return HF_OK;
 }
