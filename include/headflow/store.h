@@ -7,6 +7,7 @@
 #define HEADFLOW_STORE_H
 
 #include <headflow/chaos.h>
+#include <headflow/stationary.h>
 #include <headflow/theory.h>
 
 #ifdef __cplusplus
@@ -63,6 +64,10 @@ size_t hf_solution_classes(const hf_solution *solution); /**< C */
 const double *hf_solution_times(const hf_solution *solution, size_t *count);
 /** The times of the logits, increasing; shape (*count). */
 const double *hf_solution_logit_times(const hf_solution *solution, size_t *count);
+
+/** Whether it has a series of this name: errors, `risk_error`, ..., are there where the run estimated them.
+ */
+bool hf_solution_has(const hf_solution *solution, const char *name);
 
 /** A series over the output times by its name: `risk`, ... with width 1, `mean` with D, `covariance` with D *
  * D.
@@ -185,14 +190,82 @@ hf_status hf_chaos_read(hf_error *error, const char *path, hf_chaos **out);
 hf_status hf_refinement_write(hf_error *error, const char *path, const hf_refinement *refinement);
 hf_status hf_refinement_read(hf_error *error, const char *path, hf_refinement *out);
 
+/* ---- optimum.nc ---------------------------------------------------------------------------------- */
+
+/** The minimum of a case as a file, with its potential at the cell centres of the case's grid.
+ *  @param[in] case_text  the case file as it was read, overrides included
+ *  @return HF_ERR_INPUT when a coordinate has the name of one of the file's own variables */
+hf_status hf_optimum_write(hf_error *error, const char *path, const hf_problem *problem,
+                           const char *case_text, const hf_optimum *optimum);
+/** The same with a temperature. */
+hf_status hf_gibbs_write(hf_error *error, const char *path, const hf_problem *problem, const char *case_text,
+                         const hf_gibbs *gibbs);
+
+/** What an optimum.nc holds: of optimum and gibbs the one that is there. */
+typedef struct hf_minimum {
+    char name[HF_TITLE_MAX], title[HF_TITLE_MAX]; /**< of the case */
+    double temperature;
+    hf_grid *grid;
+    bool thermal;       /**< with a temperature */
+    hf_optimum optimum; /**< without one */
+    double *potential;  /**< Psi of the optimum at the cell centres; shape (cells) */
+    hf_gibbs gibbs;
+} hf_minimum;
+
+/** The same, bit for bit. @return HF_ERR_IO when the file cannot be read, is damaged or contradicts itself */
+hf_status hf_minimum_read(hf_error *error, const char *path, hf_minimum *out);
+void hf_minimum_clear(hf_minimum *minimum);
+
+/* ---- limit.nc ------------------------------------------------------------------------------------ */
+
+/** Where a case, or a solution of it, comes to rest, as a file.
+ *  @param[in] solved  NULL: of the case alone */
+hf_status hf_rest_write(hf_error *error, const char *path, const hf_problem *problem, const char *case_text,
+                        const hf_solved *solved, const hf_rest *rest);
+
+/** The course of a solution to rest, as a limit.nc holds it: what figures show. */
+typedef struct hf_settling {
+    char name[HF_TITLE_MAX], title[HF_TITLE_MAX]; /**< of the case */
+    double temperature;
+    size_t count;                      /**< output times; 0: of a case alone */
+    double *time, *risk, *dissipation; /**< shape (count); the free energy with a temperature */
+    hf_approach approach;
+} hf_settling;
+
+/** @return HF_ERR_IO when the file cannot be read, is damaged or contradicts itself */
+hf_status hf_settling_read(hf_error *error, const char *path, hf_settling *out);
+void hf_settling_clear(hf_settling *settling);
+
 /* ---- figures ------------------------------------------------------------------------------------- */
 
-/** Draw all figures of a solution.nc, a verify.nc, a chaos.nc, or a folder with some of them. A figure NAME
- * leaves NAME.svg, NAME.pdf and NAME.png with its data NAME.dat and its script NAME.gp, which gnuplot runs by
- * itself.
+/** Draw all figures of a solution.nc, a verify.nc, a chaos.nc, an optimum.nc, a limit.nc, or a folder with
+ * some of them. A figure NAME leaves NAME.svg, NAME.pdf and NAME.png with its data NAME.dat and its script
+ * NAME.gp, which gnuplot runs by itself.
  *  @param[in] folder  where they go, created if missing; NULL: `figures` beside the file
  *  @return HF_ERR_IO also when gnuplot is missing or fails */
 hf_status hf_figures_draw(hf_error *error, const char *path, const char *folder);
+
+/* ---- report.html --------------------------------------------------------------------------------- */
+
+/** What a report tells of; all of it is borrowed. */
+typedef struct hf_report {
+    const char
+        *path; /**< of the solution; chaos.nc and verify.nc are looked for beside it, for their figures */
+    const hf_solution *solution;
+    const hf_solved *solved;         /**< the same solution */
+    const hf_rest *rest;             /**< what hf_rest_measure says of it */
+    const hf_chaos *chaos;           /**< NULL: no chaos.nc */
+    const hf_refinement *refinement; /**< NULL: no verify.nc */
+} hf_report;
+
+/** Write one HTML page about a solved case: figures, tables, the case and its provenance, without script and
+ * without a reference to anything outside. Figures are drawn by gnuplot in a temporary folder.
+ *  @return HF_ERR_IO also when gnuplot is missing or fails; nothing is left behind then, a page that was
+ * there stays */
+hf_status hf_report_write(hf_error *error, const char *path, const hf_report *report);
+
+/** The verdict of a report in a sentence of plain text. */
+hf_status hf_report_verdict(hf_error *error, const hf_report *report, size_t size, char *text);
 
 #ifdef __cplusplus
 }

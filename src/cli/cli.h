@@ -24,7 +24,9 @@ typedef enum cli_option {
     CLI_SNAPSHOTS = 2048,
     CLI_PAIRS = 4096,
     CLI_EPSILON = 8192,
-    CLI_OPTIMISER = 16384
+    CLI_OPTIMISER = 16384,
+    CLI_GAP = 32768,
+    CLI_STARTS = 65536
 } cli_option;
 
 typedef struct cli_call {
@@ -37,7 +39,8 @@ typedef struct cli_call {
     bool quiet, json, markdown;
     size_t levels, nodes;       /* 0: the default */
     double step, time, epsilon; /* NAN: not given */
-    size_t batch, draws, snapshots, pairs;
+    double gap;                 /* 0: the default */
+    size_t batch, draws, snapshots, pairs, starts;
     bool batch_given;
 } cli_call;
 
@@ -48,7 +51,8 @@ typedef struct cli_verb {
     hf_status (*run)(hf_error *error, const cli_call *call);
 } cli_verb;
 
-extern const cli_verb cli_list, cli_run, cli_sgd, cli_compare, cli_verify, cli_figures;
+extern const cli_verb cli_list, cli_run, cli_sgd, cli_compare, cli_optimum, cli_limit, cli_verify,
+    cli_figures, cli_report;
 
 /* Parse what follows the verb. HF_ERR_INPUT with what was expected. */
 hf_status cli_parse(hf_error *error, const cli_verb *verb, int count, char *const arguments[],
@@ -65,10 +69,24 @@ hf_status cli_read_case(hf_error *error, const cli_call *call, hf_problem **prob
 hf_status cli_output_path(hf_error *error, const cli_call *call, const hf_problem *problem, const char *file,
                           char **path);
 
+/* The path of a result of a file: DIR/FILE, where DIR is the option -o or the folder of the argument. On the
+ * heap. */
+hf_status cli_output_beside(hf_error *error, const cli_call *call, const char *file, char **path);
+
+/* What is being done, on standard error: a line that the next one replaces where it is a terminal. */
+void cli_show_progress(const char *what);
+void cli_clear_progress(void);
+
+/* How many decimals of a number are known, 0 to 15. */
+int cli_decimals(double uncertainty);
+
 /* A string as JSON, quotes included. */
 void cli_print_json_string(FILE *file, const char *text);
 
 /* A number as JSON: null when it is not finite. */
 void cli_print_json_number(FILE *file, const char *key, double value);
+
+/* Numbers as a JSON list behind their key. values: shape (count) */
+void cli_print_json_list(FILE *file, const char *key, size_t count, const double *values);
 
 #endif

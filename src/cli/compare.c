@@ -113,19 +113,6 @@ static void progress(void *self, const char *what, double done) {
         fprintf(stderr, "%s, %.0f %% ...\n", what, 100 * done);
 }
 
-/* DIR/chaos.nc, where DIR is the option -o or the folder of the solution. On the heap. */
-static hf_status output_path(hf_error *error, const cli_call *call, char **path) {
-    const char *slash = strrchr(call->argument, '/');
-    int length = slash != NULL ? (int)(slash - call->argument) : 1;
-    const char *folder = call->output != NULL ? call->output : slash != NULL ? call->argument : ".";
-    if (call->output != NULL)
-        length = (int)strlen(call->output);
-    size_t size = (size_t)length + sizeof "/chaos.nc";
-    HF_TRY(hf_allocate(error, size, 1, (void **)path));
-    snprintf(*path, size, "%.*s/chaos.nc", length, folder);
-    return HF_OK;
-}
-
 static hf_status compare(hf_error *error, const cli_call *call, const source *s, const char *path) {
     double started = hf_seconds();
     hf_chaos_options options = {.snapshots = call->snapshots,
@@ -166,7 +153,7 @@ static hf_status run(hf_error *error, const cli_call *call) {
     if (status == HF_OK)
         status = read_heads(error, call, &s);
     if (status == HF_OK)
-        status = output_path(error, call, &path);
+        status = cli_output_beside(error, call, "chaos.nc", &path);
     if (status == HF_OK)
         status = compare(error, call, &s, path);
     free(path);

@@ -11,10 +11,10 @@ const cli_verb cli_figures = {
     .name = "figures",
     .argument = "PATH",
     .summary = "figures from output data: SVG, PDF and PNG with script and data",
-    .help = "Draws the figures of a solution.nc, of a verify.nc, or of a folder with one or both, into the "
-            "folder\n"
-            "figures beside them. Each leaves NAME.svg, NAME.pdf, NAME.png, its gnuplot script NAME.gp and "
-            "its data.",
+    .help =
+        "Draws the figures of a file that a verb has written, or of all those in a folder, into the folder\n"
+        "figures beside them. Each leaves NAME.svg, NAME.pdf, NAME.png, its gnuplot script NAME.gp and "
+        "its data.",
     .options = CLI_OUTPUT,
     .run = run,
 };

@@ -7,21 +7,33 @@
 #include <string.h>
 #include <unistd.h>
 
-static const cli_verb *const verbs[] = {&cli_list,    &cli_run,    &cli_sgd,
-                                        &cli_compare, &cli_verify, &cli_figures};
-enum { VERBS = sizeof verbs / sizeof verbs[0] };
+static const cli_verb *const verbs[] = {&cli_list,  &cli_run,    &cli_sgd,     &cli_compare, &cli_optimum,
+                                        &cli_limit, &cli_verify, &cli_figures, &cli_report};
+enum { VERBS = sizeof verbs / sizeof verbs[0], VERB_MAX = 16 };
+
+/* "list, run, ..", for messages. names: shape (VERBS * VERB_MAX) */
+static const char *list_verbs(char *names) {
+    size_t used = 0;
+    for (size_t i = 0; i < VERBS; i++)
+        used += (size_t)snprintf(names + used, VERBS * VERB_MAX - used, "%s%s", i > 0 ? ", " : "",
+                                 verbs[i]->name);
+    return names;
+}
 
 static void print_help(FILE *file) {
     fputs("headflow: the mean-field limit of training multi-head attention, as a PDE on a grid\n\n"
           "usage: headflow VERB [ARGUMENT] [OPTIONS]\n\n",
           file);
-    for (size_t i = 0; i < VERBS; i++)
-        fprintf(file, "  %-8s %-8s %-12s %s\n", verbs[i]->name,
-                verbs[i]->argument != NULL ? verbs[i]->argument : "",
-                verbs[i]->files != NULL ? verbs[i]->files : "", verbs[i]->summary);
+    for (size_t i = 0; i < VERBS; i++) {
+        const cli_verb *verb = verbs[i];
+        char arguments[32];
+        snprintf(arguments, sizeof arguments, "%s%s%s", verb->argument != NULL ? verb->argument : "",
+                 verb->files != NULL ? " " : "", verb->files != NULL ? verb->files : "");
+        fprintf(file, "  %-8s %-21s %s\n", verb->name, arguments, verb->summary);
+    }
     fputs("\n  headflow VERB --help   what a verb does and its options\n"
           "  headflow --version     the version\n\n"
-          "CASE is the name of a case (headflow list) or the path of a case file.\n"
+          "CASE is the name of a case (headflow list) or the path of a case file, SOLUTION a solution.nc.\n"
           "Exit codes: 0 success, 2 bad call or case file, 3 numerical failure, 4 input or output failure.\n",
           file);
 }
@@ -40,18 +52,18 @@ static const cli_verb *find_verb(hf_error *error, const char *name) {
         if (strcmp(names[i], name) == 0)
             return verbs[i];
     }
+    char all[VERBS * VERB_MAX];
     const char *near = hf_nearest(name, VERBS, names);
-    hf_raise(error, HF_ERR_INPUT,
-             "unknown verb %s%s%s; expected one of list, run, sgd, compare, verify, figures (see --help)",
-             name, near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+    hf_raise(error, HF_ERR_INPUT, "unknown verb %s%s%s; expected one of %s (see --help)", name,
+             near != NULL ? ", did you mean " : "", near != NULL ? near : "", list_verbs(all));
     return NULL;
 }
 
 static hf_status dispatch(hf_error *error, int count, char *const arguments[]) {
     if (count < 2) {
+        char all[VERBS * VERB_MAX];
         print_help(stderr);
-        return hf_raise(error, HF_ERR_INPUT,
-                        "no verb; expected one of list, run, sgd, compare, verify, figures");
+        return hf_raise(error, HF_ERR_INPUT, "no verb; expected one of %s", list_verbs(all));
     }
     if (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0) {
         print_help(stdout);

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct option {
     cli_option bit;
@@ -34,6 +35,9 @@ static const option options[] = {
     {CLI_PAIRS, "--pairs", NULL, "N", "heads times atoms of an exact W2 (default 250000)"},
     {CLI_EPSILON, "--epsilon", NULL, "E",
      "of Sinkhorn divergences (default: the square of a coarse cell's width)"},
+    {CLI_GAP, "--gap", NULL, "G", "the distance to the minimum that is to be certified (default 1e-10)"},
+    {CLI_STARTS, "--starts", NULL, "N",
+     "of the search for stationary Dirac measures (default: by the dimension)"},
     {CLI_OPTIMISER, "--momentum", NULL, "M", NULL},
     {CLI_OPTIMISER, "--adam", NULL, NULL, NULL},
 };
@@ -145,6 +149,10 @@ static hf_status apply_option(hf_error *error, const option *o, const char *valu
         return parse_count(error, o, value, 1000000000, &call->pairs);
     case CLI_EPSILON:
         return parse_number(error, o, value, false, &call->epsilon);
+    case CLI_GAP:
+        return parse_number(error, o, value, false, &call->gap);
+    case CLI_STARTS:
+        return parse_count(error, o, value, 1000000, &call->starts);
     }
     return HF_OK;
 }
@@ -213,6 +221,35 @@ hf_status cli_output_path(hf_error *error, const cli_call *call, const hf_proble
     return HF_OK;
 }
 
+hf_status cli_output_beside(hf_error *error, const cli_call *call, const char *file, char **path) {
+    const char *slash = strrchr(call->argument, '/');
+    int length = slash != NULL ? (int)(slash - call->argument) : 1;
+    const char *folder = call->output != NULL ? call->output : slash != NULL ? call->argument : ".";
+    if (call->output != NULL)
+        length = (int)strlen(call->output);
+    size_t size = (size_t)length + strlen(file) + sizeof "/";
+    HF_TRY(hf_allocate(error, size, 1, (void **)path));
+    snprintf(*path, size, "%.*s/%s", length, folder, file);
+    return HF_OK;
+}
+
+void cli_show_progress(const char *what) {
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r%s ...\033[K", what);
+    else
+        fprintf(stderr, "%s ...\n", what);
+}
+
+void cli_clear_progress(void) {
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K");
+}
+
+int cli_decimals(double uncertainty) {
+    static const double finest = 1e-15;
+    return (int)fmax(floor(-log10(fmax(fabs(uncertainty), finest))), 0);
+}
+
 void cli_print_json_string(FILE *file, const char *text) {
     fputc('"', file);
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
@@ -230,4 +267,14 @@ void cli_print_json_number(FILE *file, const char *key, double value) {
         fprintf(file, "\"%s\": %.17g", key, value);
     else
         fprintf(file, "\"%s\": null", key);
+}
+
+void cli_print_json_list(FILE *file, const char *key, size_t count, const double *values) {
+    fprintf(file, "\"%s\": [", key);
+    for (size_t i = 0; i < count; i++)
+        if (isfinite(values[i]))
+            fprintf(file, "%s%.17g", i > 0 ? ", " : "", values[i]);
+        else
+            fprintf(file, "%snull", i > 0 ? ", " : "");
+    fprintf(file, "]");
 }

@@ -271,18 +271,26 @@ hf_status hf_dataset_define(hf_error *error, hf_dataset *dataset, const hf_varia
     return hf_dataset_set_text(error, dataset, variable->name, "long_name", variable->long_name);
 }
 
-hf_status hf_dataset_define_names(hf_error *error, hf_dataset *dataset, const char *name,
-                                  const char *long_name, size_t count, const char *const names[]) {
+hf_status hf_dataset_define_texts(hf_error *error, hf_dataset *dataset, const char *name,
+                                  const char *dimension, const char *long_name, const char *const texts[]) {
     int dim, id;
-    int code = nc_def_dim(dataset->id, name, count, &dim);
+    size_t count;
+    HF_TRY(hf_dataset_length(error, dataset, dimension, &count));
+    int code = nc_inq_dimid(dataset->id, dimension, &dim);
     if (code == NC_NOERR)
         code = nc_def_var(dataset->id, name, NC_STRING, 1, &dim, &id);
     HF_TRY(check(error, dataset, code, "define variable", name));
     HF_TRY(hf_dataset_set_text(error, dataset, name, "long_name", long_name));
     for (size_t i = 0; i < count; i++)
-        HF_TRY(check(error, dataset, nc_put_var1_string(dataset->id, id, &i, (const char **)&names[i]),
+        HF_TRY(check(error, dataset, nc_put_var1_string(dataset->id, id, &i, (const char **)&texts[i]),
                      "write", name));
     return HF_OK;
+}
+
+hf_status hf_dataset_define_names(hf_error *error, hf_dataset *dataset, const char *name,
+                                  const char *long_name, size_t count, const char *const names[]) {
+    HF_TRY(hf_dataset_dimension(error, dataset, name, count));
+    return hf_dataset_define_texts(error, dataset, name, name, long_name, names);
 }
 
 hf_status hf_dataset_set_text(hf_error *error, hf_dataset *dataset, const char *variable, const char *name,
@@ -475,6 +483,15 @@ hf_status hf_dataset_get_text(hf_error *error, const hf_dataset *dataset, const 
         *out = NULL;
     }
     return status;
+}
+
+hf_status hf_dataset_copy_text(hf_error *error, const hf_dataset *dataset, const char *name, size_t size,
+                               char *field) {
+    char *text;
+    HF_TRY(hf_dataset_get_text(error, dataset, NULL, name, &text));
+    snprintf(field, size, "%s", text);
+    free(text);
+    return HF_OK;
 }
 
 hf_status hf_dataset_get_number(hf_error *error, const hf_dataset *dataset, const char *name, double *out) {

@@ -60,6 +60,10 @@ hf_status hf_dataset_define(hf_error *error, hf_dataset *dataset, const hf_varia
 hf_status hf_dataset_define_names(hf_error *error, hf_dataset *dataset, const char *name,
                                   const char *long_name, size_t count, const char *const names[]);
 
+/* Texts along a dimension that is there. texts: shape (its length) */
+hf_status hf_dataset_define_texts(hf_error *error, hf_dataset *dataset, const char *name,
+                                  const char *dimension, const char *long_name, const char *const texts[]);
+
 /* Attributes of a variable, or of the whole file when `variable` is NULL. */
 hf_status hf_dataset_set_text(hf_error *error, hf_dataset *dataset, const char *variable, const char *name,
                               const char *text);
@@ -105,6 +109,9 @@ hf_status hf_dataset_get_names(hf_error *error, const hf_dataset *dataset, const
 /* Attributes, as above; a text is on the heap: free it with free(). */
 hf_status hf_dataset_get_text(hf_error *error, const hf_dataset *dataset, const char *variable,
                               const char *name, char **out);
+/* A global text, cut to the size of its field. field: shape (size) */
+hf_status hf_dataset_copy_text(hf_error *error, const hf_dataset *dataset, const char *name, size_t size,
+                               char *field);
 hf_status hf_dataset_get_number(hf_error *error, const hf_dataset *dataset, const char *name, double *out);
 
 #endif

@@ -7,10 +7,13 @@
 
 #include <stdio.h>
 
-/* What figures are drawn from: one of solution, refinement and chaos; the others are NULL. */
+/* What figures are drawn from: one of solution, refinement, minimum, settling and chaos; the others are NULL.
+ */
 typedef struct hf_figure_source {
     const hf_solution *solution;
     const hf_refinement *refinement;
+    const hf_minimum *minimum;
+    const hf_settling *settling; /* with a course */
 
     const hf_chaos *chaos;
     const char *name, *title;       /* of the case, with chaos */
@@ -38,6 +41,12 @@ extern const hf_figure hf_figure_density_maps;   /* D = 2, 3, 4 */
 extern const hf_figure hf_figure_risk;
 extern const hf_figure hf_figure_energy;
 extern const hf_figure hf_figure_convergence;
+extern const hf_figure hf_figure_optimum_curve; /* D = 1 */
+extern const hf_figure hf_figure_optimum_map;   /* D = 2 */
+extern const hf_figure hf_figure_optimum_row;   /* D = 3 */
+extern const hf_figure hf_figure_optimum_rows;  /* D = 4 */
+extern const hf_figure hf_figure_approach;
+extern const hf_figure hf_figure_lojasiewicz;
 extern const hf_figure hf_figure_chaos_heads;
 extern const hf_figure hf_figure_chaos_step;
 extern const hf_figure hf_figure_chaos_time;

@@ -11,9 +11,24 @@
 #include <unistd.h>
 
 static const hf_figure *const figures[] = {
-    &hf_figure_density_curves,  &hf_figure_density_maps,       &hf_figure_risk,       &hf_figure_energy,
-    &hf_figure_convergence,     &hf_figure_chaos_heads,        &hf_figure_chaos_step, &hf_figure_chaos_time,
-    &hf_figure_chaos_distances, &hf_figure_heads_over_density, &hf_figure_marginal,   &hf_figure_marginals,
+    &hf_figure_density_curves,
+    &hf_figure_density_maps,
+    &hf_figure_risk,
+    &hf_figure_energy,
+    &hf_figure_convergence,
+    &hf_figure_chaos_heads,
+    &hf_figure_chaos_step,
+    &hf_figure_chaos_time,
+    &hf_figure_chaos_distances,
+    &hf_figure_heads_over_density,
+    &hf_figure_marginal,
+    &hf_figure_marginals,
+    &hf_figure_optimum_curve,
+    &hf_figure_optimum_map,
+    &hf_figure_optimum_row,
+    &hf_figure_optimum_rows,
+    &hf_figure_approach,
+    &hf_figure_lojasiewicz,
 };
 enum { FIGURE_COUNT = sizeof figures / sizeof *figures };
 
@@ -83,6 +98,22 @@ static hf_status draw_refinement(hf_error *error, const char *path, const char *
     return draw_all(error, &(hf_figure_source){.refinement = &refinement}, folder);
 }
 
+static hf_status draw_minimum(hf_error *error, const char *path, const char *folder) {
+    hf_minimum minimum;
+    HF_TRY(hf_minimum_read(error, path, &minimum));
+    hf_status status = draw_all(error, &(hf_figure_source){.minimum = &minimum}, folder);
+    hf_minimum_clear(&minimum);
+    return status;
+}
+
+static hf_status draw_settling(hf_error *error, const char *path, const char *folder) {
+    hf_settling settling;
+    HF_TRY(hf_settling_read(error, path, &settling));
+    hf_status status = draw_all(error, &(hf_figure_source){.settling = &settling}, folder);
+    hf_settling_clear(&settling);
+    return status;
+}
+
 /* A file beside another; NULL where there is none. On the heap. */
 static hf_status find_beside(hf_error *error, const char *path, const char *name, char **out) {
     char *folder;
@@ -149,16 +180,17 @@ static hf_status draw_chaos(hf_error *error, const char *path, const char *folde
     return status;
 }
 
-/* Files by what is in them: a variable, or a global attribute, that only they have. */
+/* Files by what is in them: a variable, or a global attribute, that only they and those after them have. */
 static const struct {
     const char *variable, *attribute, *file;
     hf_status (*draw)(hf_error *error, const char *path, const char *folder);
 } kinds[] = {
-    {"density", NULL, "solution.nc", draw_solution},
-    {"risk_error", NULL, "verify.nc", draw_refinement},
+    {NULL, "minimises", "optimum.nc", draw_minimum}, {NULL, "starts", "limit.nc", draw_settling},
+    {"density", NULL, "solution.nc", draw_solution}, {"risk_error", NULL, "verify.nc", draw_refinement},
     {NULL, "quantities", "chaos.nc", draw_chaos},
 };
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+static const char DRAWN[] = "a solution.nc, verify.nc, chaos.nc, optimum.nc or limit.nc";
 
 static bool is_of_kind(const hf_dataset *dataset, size_t kind) {
     return kinds[kind].variable != NULL ? hf_dataset_has(dataset, kinds[kind].variable)
@@ -173,8 +205,7 @@ static hf_status draw_file(hf_error *error, const char *path, const char *folder
         kind++;
     hf_dataset_destroy(&dataset);
     if (kind == KIND_COUNT)
-        return hf_raise(error, HF_ERR_IO,
-                        "%s: nothing to draw; expected a solution.nc, a verify.nc or a chaos.nc", path);
+        return hf_raise(error, HF_ERR_IO, "%s: nothing to draw; expected %s", path, DRAWN);
     return kinds[kind].draw(error, path, folder);
 }
 
@@ -191,8 +222,7 @@ static hf_status draw_folder(hf_error *error, const char *path, const char *fold
         drawn += there;
     }
     if (drawn == 0)
-        return hf_raise(error, HF_ERR_IO,
-                        "%s: nothing to draw; expected a solution.nc, a verify.nc or a chaos.nc in it", path);
+        return hf_raise(error, HF_ERR_IO, "%s: nothing to draw; expected %s in it", path, DRAWN);
     return HF_OK;
 }
 

@@ -96,16 +96,6 @@ hf_status hf_refinement_write(hf_error *error, const char *path, const hf_refine
     return status;
 }
 
-/* A global text attribute, cut to the size of its field. */
-static hf_status read_text(hf_error *error, const hf_dataset *dataset, const char *name, size_t size,
-                           char *field) {
-    char *text;
-    HF_TRY(hf_dataset_get_text(error, dataset, NULL, name, &text));
-    snprintf(field, size, "%s", text);
-    free(text);
-    return HF_OK;
-}
-
 static hf_status read_row(hf_error *error, const hf_dataset *dataset, hf_refinement *refinement, size_t n) {
     hf_refinement_row *row = &refinement->row[n];
     double cells[HF_DIM_MAX], steps;
@@ -130,11 +120,11 @@ static hf_status read_all(hf_error *error, const hf_dataset *dataset, hf_refinem
         return hf_raise(error, HF_ERR_IO, "%s: %zu grids of %zu axes; expected 1 to %d of 1 to %d",
                         hf_dataset_path(dataset), out->count, out->dim, HF_REFINEMENT_MAX, HF_DIM_MAX);
     HF_TRY(hf_dataset_get_names(error, dataset, "coordinate", out->dim, out->coordinate));
-    HF_TRY(read_text(error, dataset, "name", sizeof out->name, out->name));
-    HF_TRY(read_text(error, dataset, "title", sizeof out->title, out->title));
-    HF_TRY(read_text(error, dataset, "flux", sizeof out->flux, out->flux));
+    HF_TRY(hf_dataset_copy_text(error, dataset, "name", sizeof out->name, out->name));
+    HF_TRY(hf_dataset_copy_text(error, dataset, "title", sizeof out->title, out->title));
+    HF_TRY(hf_dataset_copy_text(error, dataset, "flux", sizeof out->flux, out->flux));
     HF_TRY(hf_dataset_get_number(error, dataset, "expected_order", &order));
-    HF_TRY(read_text(error, dataset, "reference", sizeof kind, kind));
+    HF_TRY(hf_dataset_copy_text(error, dataset, "reference", sizeof kind, kind));
     HF_TRY(hf_dataset_get_number(error, dataset, "reference_nodes", &nodes));
     HF_TRY(hf_dataset_get_number(error, dataset, "passed", &passed));
     out->expected_order = (int)order;

@@ -36,7 +36,8 @@ static hf_status read_axis(hf_error *error, const hf_dataset *dataset, hf_axis *
     return HF_OK;
 }
 
-static hf_status read_grid(hf_error *error, const hf_dataset *dataset, hf_grid **out) {
+hf_status hf_axes_read(hf_error *error, const hf_dataset *dataset, hf_grid **out) {
+    *out = NULL;
     size_t dim;
     char names[HF_DIM_MAX][HF_NAME_MAX];
     hf_axis axes[HF_DIM_MAX] = {0};
@@ -76,7 +77,7 @@ static hf_status solution_open(hf_error *error, const char *path, hf_solution *s
     const hf_dataset *dataset = solution->dataset;
     if (!hf_dataset_has(dataset, "density"))
         return hf_raise(error, HF_ERR_IO, "%s: holds no density; expected a solution.nc of headflow", path);
-    HF_TRY(read_grid(error, dataset, &solution->grid));
+    HF_TRY(hf_axes_read(error, dataset, &solution->grid));
     HF_TRY(hf_dataset_get_text(error, dataset, NULL, "name", &solution->name));
     HF_TRY(hf_dataset_get_text(error, dataset, NULL, "title", &solution->title));
     HF_TRY(hf_dataset_get_text(error, dataset, NULL, "case", &solution->case_text));
@@ -159,6 +160,10 @@ const double *hf_solution_times(const hf_solution *solution, size_t *count) {
 const double *hf_solution_logit_times(const hf_solution *solution, size_t *count) {
     *count = solution->logit_times;
     return solution->logit_time;
+}
+
+bool hf_solution_has(const hf_solution *solution, const char *name) {
+    return hf_dataset_has(solution->dataset, name);
 }
 
 hf_status hf_solution_series(hf_error *error, const hf_solution *solution, const char *name, size_t width,

@@ -127,7 +127,6 @@ static hf_status define_dimensions(hf_error *error, hf_dataset *dataset, const h
     HF_TRY(hf_dataset_dimension(error, dataset, "class", hf_events_classes(events)));
     HF_TRY(hf_dataset_dimension(error, dataset, "token", hf_events_tokens_total(events)));
     HF_TRY(hf_dataset_dimension(error, dataset, "component", hf_events_width(events)));
-    HF_TRY(hf_dataset_dimension(error, dataset, "bound", 2));
     HF_TRY(hf_dataset_define_names(error, dataset, "coordinate", "coordinates of a head", hf_grid_dim(grid),
                                    names));
     return hf_dataset_define_names(error, dataset, "coordinate2", "coordinates of a head, once more",
@@ -163,21 +162,30 @@ static hf_status write_axis(hf_error *error, hf_dataset *dataset, const hf_grid 
     return status;
 }
 
-static hf_status define_density(hf_error *error, hf_dataset *dataset, const hf_problem *problem) {
+hf_status hf_axes_write(hf_error *error, hf_dataset *dataset, const hf_grid *grid) {
+    HF_TRY(hf_dataset_dimension(error, dataset, "bound", 2));
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        HF_TRY(write_axis(error, dataset, grid, d));
+    return HF_OK;
+}
+
+hf_status hf_density_define(hf_error *error, hf_dataset *dataset, const hf_problem *problem, bool over_time) {
     bool points = hf_problem_sampling(problem) == HF_POINT_VALUES;
     const hf_grid *grid = hf_problem_grid(problem);
-    hf_variable density = {"density",
-                           {"time"},
-                           "1",
-                           points ? "density rho of heads over their parameters, values at cell centres"
-                                  : "density rho of heads over their parameters, cell means",
-                           1,
-                           false};
+    hf_variable density = {.name = "density",
+                           .units = "1",
+                           .long_name =
+                               points ? "density rho of heads over their parameters, values at cell centres"
+                                      : "density rho of heads over their parameters, cell means",
+                           .records = over_time};
+    const char **axis = density.dims;
+    if (over_time)
+        *axis++ = "time";
     char methods[HF_DIM_MAX * (HF_NAME_MAX + 8)] = "";
     for (size_t d = 0; d < hf_grid_dim(grid); d++) {
-        density.dims[1 + d] = hf_grid_axis(grid, d)->name;
+        axis[d] = hf_grid_axis(grid, d)->name;
         size_t used = strlen(methods);
-        snprintf(methods + used, sizeof methods - used, "%s%s: %s", d == 0 ? "" : " ", density.dims[1 + d],
+        snprintf(methods + used, sizeof methods - used, "%s%s: %s", d == 0 ? "" : " ", axis[d],
                  points ? "point" : "mean");
     }
     HF_TRY(hf_dataset_define(error, dataset, &density));
@@ -224,9 +232,8 @@ static hf_status define_all(hf_error *error, hf_dataset *dataset, const hf_probl
         const series *s = &all_series[i];
         HF_TRY(define_series(error, dataset, s, s->name, s->long_name));
     }
-    for (size_t d = 0; d < hf_grid_dim(grid); d++)
-        HF_TRY(write_axis(error, dataset, grid, d));
-    return define_density(error, dataset, problem);
+    HF_TRY(hf_axes_write(error, dataset, grid));
+    return hf_density_define(error, dataset, problem, true);
 }
 
 /* ---- what is known before the first record ---------------------------------------------------------- */

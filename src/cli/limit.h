@@ -1,0 +1,13 @@
+/* What headflow limit prints. */
+#ifndef HF_CLI_LIMIT_H
+#define HF_CLI_LIMIT_H
+
+#include <headflow/stationary.h>
+
+/* Where a case or a solution comes to rest, as tables on standard output. */
+void limit_print_tables(const hf_problem *problem, const hf_rest *rest, double seconds, const char *path);
+
+/* The same in one JSON object, on one line. */
+void limit_print_json(const hf_problem *problem, const hf_rest *rest, const char *path);
+
+#endif
