@@ -179,7 +179,8 @@ typedef struct hf_record {
     double dissipation, dissipated; /**< D_h and its time integral from 0 */
     double mass, minimum;           /**< sum rho |C|, min rho */
     double negative_mass;           /**< sum max(-rho, 0) |C|: what a dual flux has not resolved */
-    double gap;                     /**< tau = 0: int Psi dmu - min Psi; tau > 0: tau KL(mu | Gibbs(Psi)) */
+    double gap;                     /**< tau = 0: int Psi dmu less a proved lower bound of Psi, within 1e-12
+                                       of its minimum; tau > 0: tau KL(mu | Gibbs(Psi)) */
     double wall_mass;               /**< sum |rho| |C| in the cells next to walls: all whose stencil a dual
                                        flux cuts off there, one else. docs/numerics.md (28) */
     double sigma2;                  /**< sum_e w_e int |h_e - z_e|^2 dmu */

@@ -171,7 +171,7 @@ static void print_approach(const hf_approach *a, bool heated) {
     printf("  energy balance: %.2g\n", a->balance);
 }
 
-static void print_rates(const hf_rest *rest) {
+static void print_rates(const hf_problem *problem, const hf_rest *rest) {
     if (rest->rates == 0)
         return;
     printf("\nrates about Dirac measure %zu\n  %-16s %15s %11s  %s\n", rest->near + 1, "", "promised",
@@ -181,6 +181,11 @@ static void print_rates(const hf_rest *rest) {
         printf("  %-16s %15.8f", r->mean ? "mean, of A + B" : "spread, of A", r->promised);
         print_fit(&r->measured);
     }
+    if (hf_problem_sampling(problem) == HF_CELL_MEANS)
+        printf("  %s resolves a contracting density to a few cells only; a longer run with a duality flux "
+               "comes\n"
+               "  nearer: --set scheme.flux=duality7\n",
+               hf_problem_flux(problem)->name);
 }
 
 static void print_verdicts(const hf_rest *rest) {
@@ -211,7 +216,7 @@ void limit_print_tables(const hf_problem *problem, const hf_rest *rest, double s
     if (rest->has_course) {
         print_goal(problem, rest);
         print_approach(&rest->approach, hf_problem_temperature(problem) > 0);
-        print_rates(rest);
+        print_rates(problem, rest);
         print_verdicts(rest);
     }
     printf("\nin %.3g s\nwrote %s\n", seconds, path);

@@ -9,8 +9,7 @@
 /* Tail of a marginal that the hull of the mass leaves out at each end. */
 static const double hull_tail = 1e-9;
 
-/* How far the bound of the potential may be below its minimum: no more than the digits of a gap that are not
- * rounding, and a few cells more than for a coarser one. */
+/* How far below its minimum the bound of the potential may be: what is less is rounding of the mean. */
 static const double gap_tolerance = 1e-12;
 
 /* ---- minimum, negative mass and mass at the walls ----------------------------------------------------- */

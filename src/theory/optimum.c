@@ -110,7 +110,7 @@ static bool is_lower(const hf_corrector *c, const hf_lowest *lowest) {
 /* Iterate until the gap is what is asked for, or rounding or the number of iterations ends it. */
 static hf_status search(hf_error *error, const hf_problem *problem, const hf_optimum_options *options,
                         hf_corrector *c, hf_optimum *out) {
-    double least = fmax(0.1 * options->gap, tolerance_least), tolerance = fmax(tolerance_first, least);
+    double least = fmax(0.5 * options->gap, tolerance_least), tolerance = fmax(tolerance_first, least);
     correct(c);
     for (;;) {
         hf_lowest lowest;

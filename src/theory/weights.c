@@ -1,7 +1,8 @@
 /* Masses and positions of atoms to a minimum of R by a projected Newton method: a quadratic model, made
- * positive definite, is minimised under the bounds by an active set; a line search on R makes it descend.
- * Quadratic where the minimum is not degenerate. docs/theory.md (49)-(50). Source: Nocedal and Wright 2006,
- * algorithms 3.2, 3.3 and 16.3.
+ * positive definite, is minimised under the bounds by an active set, and R must fall along the step.
+ * Quadratic where the minimum is not degenerate. docs/theory.md (47)-(50). Source: Nocedal and Wright 2006,
+ * algorithms 3.2 and 3.3 and section 16.5; full steps before the line search: Grippo, Lampariello and Lucidi
+ * 1986 (watchdog).
  *
  * Positions are scaled by width / sqrt(mass): light atoms move as easily as heavy ones. */
 #include "theory/weights.h"
@@ -15,6 +16,7 @@ enum { STEPS_MAX = 200, LEAPS = 3, IDLE_MAX = 4, HALVINGS_MAX = 50 };
 
 static const double ridge_least = 1e-13; /* added to the Hessian, relative to its largest diagonal entry */
 static const double sufficient = 1e-4;   /* of Armijo */
+static const double reach_least = 1e-9;  /* in widths of the box */
 static const double near = 0.05;         /* atoms so close, in widths of the box, may be merged */
 
 /* ---- the quadratic program ----------------------------------------------------------------------- */
@@ -91,7 +93,7 @@ static void make_definite(hf_quadratic *q) {
 static void minimise_free(hf_quadratic *q) {
     size_t m = q->count, n = 0;
     for (size_t i = 0; i < m; i++)
-        if (q->held[i] == 0)
+        if (!q->held[i])
             q->free[n++] = i;
     double *p = q->target, *u = q->ones, sum_p = 0, sum_u = 0;
     for (size_t i = 0; i < n; i++) {
@@ -113,7 +115,7 @@ static void minimise_free(hf_quadratic *q) {
     for (size_t i = n; i-- > 0;) /* scatter from behind: free[i] >= i */
         p[q->free[i]] = p[i];
     for (size_t i = 0; i < m; i++)
-        if (q->held[i] != 0)
+        if (q->held[i])
             p[i] = 0;
 }
 
@@ -132,7 +134,7 @@ static bool advance(hf_quadratic *q) {
     cblas_daxpy((int)q->count, t, q->target, 1, q->step, 1);
     if (first == q->count)
         return false;
-    q->held[first] = q->target[first] < 0 ? -1 : 1;
+    q->held[first] = true;
     q->step[first] = q->target[first] < 0 ? q->lower[first] : q->upper[first];
     return true;
 }
@@ -232,7 +234,7 @@ static void add_variable(hf_corrector *c, size_t r, double scale, double slope, 
     q->gradient[i] = scale * slope;
     q->lower[i] = lower / scale;
     q->upper[i] = upper / scale;
-    q->held[i] = 0;
+    q->held[i] = false;
 }
 
 /* It moves by the share `reach` of the box at most, an angle by a quarter turn. */
@@ -353,7 +355,7 @@ static bool search_line(hf_corrector *c, double slope, double risk) {
     for (int halving = 0; halving < HALVINGS_MAX; halving++, t /= 2) {
         move(c, t);
         if (c->atomic.risk <= risk + sufficient * t * slope) {
-            c->reach = t < 1 ? 2 * t * longest_move(c) : c->reach;
+            c->reach = t < 1 ? fmax(2 * t * longest_move(c), reach_least) : c->reach;
             return true;
         }
     }

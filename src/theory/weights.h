@@ -10,7 +10,7 @@
 typedef struct hf_quadratic {
     size_t count;                  /* m, at most the capacity that it was allocated with */
     bool *mass;                    /* shape (m) */
-    int *held;                     /* -1, 1: met the lower, upper bound; 0: free; shape (m) */
+    bool *held;                    /* met a bound; shape (m) */
     double *gradient;              /* g; shape (m) */
     double *lower, *upper;         /* lower <= 0 <= upper; shape (m) */
     double *matrix;                /* B, positive definite; shape (m, m) */
