@@ -10,6 +10,8 @@
 
 enum { ATOMS_SHOWN = 24 };
 
+static const double matched = 1e-6; /* residual of labels that are met */
+
 /* What is printed and written, of one kind or the other. */
 typedef struct task {
     const cli_call *call;
@@ -64,6 +66,18 @@ static void print_atom(const hf_grid *grid, const hf_optimum *o, size_t k) {
     printf("\n");
 }
 
+/* max |softmax(z_e) - y_e| over events and classes. */
+static double largest_residual(const hf_events *events, const double *logits) {
+    size_t classes = hf_events_classes(events);
+    double residual[HF_WIDTH_MAX], largest = 0;
+    for (size_t e = 0; e < hf_events_count(events); e++) {
+        hf_risk_event(events, e, logits + e * classes, residual);
+        for (size_t c = 0; c < classes; c++)
+            largest = fmax(largest, fabs(residual[c]));
+    }
+    return largest;
+}
+
 static void print_optimum(const task *t, const hf_optimum *o) {
     const hf_grid *grid = hf_problem_grid(t->problem);
     print_title(t);
@@ -80,8 +94,15 @@ static void print_optimum(const task *t, const hf_optimum *o) {
            o->gap);
     if (o->wall_limited)
         printf("  wall-limited: the minimum of the box, not of the unbounded problem\n");
-    printf("  %zu atom%s after %zu iterations, %.3g s\n  wrote %s\n", o->atoms.count,
-           o->atoms.count == 1 ? "" : "s", o->iterations, hf_seconds() - t->started, t->path);
+    double residual = largest_residual(hf_problem_events(t->problem), o->logits);
+    if (residual < matched)
+        printf(
+            "  all label distributions are matched, to %.1g: the potential vanishes, and the minimisers are "
+            "many\n",
+            residual);
+    printf("  %zu atom%s after %zu iteration%s, %.3g s\n  wrote %s\n", o->atoms.count,
+           o->atoms.count == 1 ? "" : "s", o->iterations, o->iterations == 1 ? "" : "s",
+           hf_seconds() - t->started, t->path);
 }
 
 static void print_optimum_json(const task *t, const hf_optimum *o) {
