@@ -136,7 +136,7 @@ double hf_model_potential(const hf_model *model, const double *projection, const
 typedef struct hf_lowest {
     double value;             /**< the lowest potential that was found */
     double theta[HF_DIM_MAX]; /**< where */
-    double bound;             /**< proved: Psi >= bound on all of the box, up to rounding */
+    double bound;             /**< proved: Psi >= bound on all of the box, with an allowance for rounding */
     size_t boxes;             /**< parts of the box that were looked at */
 } hf_lowest;
 

@@ -6,7 +6,8 @@
  * m is a sum of G_0, the ridge in alpha and, for each value coordinate, psi_j(G_j), a concave function of one
  * number. A cell of alpha is bounded from below by the tangent of all this at its centre, less what second
  * derivatives can take away. Cells whose bound is not below the lowest value seen, less the tolerance, are
- * done with; the others are halved. Rounding is not counted. */
+ * done with; the others are halved. Of rounding, `bound` allows for as much as
+ * sums of this size show. */
 #include "attention/forms.h"
 #include "attention/model.h"
 #include "base/simd.h"
@@ -21,6 +22,7 @@ enum {
     K_MAX = HF_FEATURES_MAX,
     NUMBERS_MAX = K_MAX + HF_TERMS_MAX, /* of a token: its scores S_k, then its shares b_j */
     BOXES_MAX = 200000,
+    ROUNDING = 4, /* units of a sum's rounding by which the bound is lowered */
     POLISH_STEPS = 40,
     LANES = 8,
     CHANGE_MAX = 600, /* of scores over a cell, below which attention that underflows may be left out */
@@ -536,7 +538,8 @@ static hf_status branch_and_bound(hf_error *error, const search *s, double toler
         cells->center[a] = 0.5 * (s->lower[a] + s->upper[a]);
         cells->half[a] = 0.5 * (s->upper[a] - s->lower[a]);
     }
-    tolerance = fmax(tolerance, 8 * DBL_EPSILON * s->magnitude);
+    double rounding = ROUNDING * DBL_EPSILON * s->magnitude;
+    tolerance = fmax(tolerance - rounding, 2 * rounding);
     out->bound = INFINITY;
     hf_status status = HF_OK;
     for (;;) {
@@ -632,7 +635,7 @@ hf_status hf_model_lowest(hf_error *error, const hf_model *model, const hf_grid 
     if (by_features)
         lift(model, grid, out->theta);
     out->value = hf_model_potential(model, projection, out->theta, NULL, NULL);
-    out->bound = fmin(out->bound, out->value);
+    out->bound = fmin(out->bound, out->value) - ROUNDING * DBL_EPSILON * s.magnitude;
     hf_array_destroy(&projection);
     return status;
 }

@@ -16,7 +16,7 @@ static const double gap_default = 1e-10;
 static const double tolerance_first = 1e-2; /* of the bounds of Psi, in the first iteration */
 static const double tolerance_share = 1e-1; /* of the gap before, in the others */
 static const double tolerance_least = 1e-15;
-static const double pressing = 1e-12; /* a slope that holds a coordinate at its wall */
+static const double pressing = 1e-12; /* least slope that holds a coordinate at its wall */
 
 /* ---- a list of atoms ----------------------------------------------------------------------------- */
 
@@ -134,11 +134,13 @@ static hf_status search(hf_error *error, const hf_problem *problem, const hf_opt
 
 /* ---- the result ---------------------------------------------------------------------------------- */
 
-/* Which wall holds a coordinate at x where the potential has this slope. */
-static int holding_wall(const hf_axis *axis, double x, double slope) {
+/* Which wall holds a coordinate at x where the potential has this slope: one that the gap does not explain.
+ */
+static int holding_wall(const hf_axis *axis, double x, double slope, double gap) {
+    double least = fmax(pressing, gap / (axis->upper - axis->lower));
     if (axis->periodic)
         return 0;
-    return x <= axis->lower && slope > pressing ? -1 : x >= axis->upper && slope < -pressing ? 1 : 0;
+    return x <= axis->lower && slope > least ? -1 : x >= axis->upper && slope < -least ? 1 : 0;
 }
 
 /* What there is to say of the atoms as they were placed last. */
@@ -159,7 +161,8 @@ static hf_status describe(hf_error *error, const hf_corrector *c, hf_optimum *ou
         out->excess[k] = a->potential[k] - out->lowest;
         for (size_t d = 0; d < D; d++) {
             size_t i = k * D + d;
-            out->wall[i] = holding_wall(hf_grid_axis(c->grid, d), out->atoms.theta[i], out->slope[i]);
+            out->wall[i] =
+                holding_wall(hf_grid_axis(c->grid, d), out->atoms.theta[i], out->slope[i], out->gap);
             out->wall_limited = out->wall_limited || out->wall[i] != 0;
         }
     }
