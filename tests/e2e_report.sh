@@ -129,11 +129,19 @@ on stable 'The error of the grid is not known'
 returns 0 run saddle --quiet --set 'grid.cells=[64,64]' --set time.end=60 -o saddle
 reports saddle 5 optimum diracs goal approach
 on saddle 'but not the minimiser'
+on saddle 'The masses are the grid’s'
 on saddle 'unstable'
 
 returns 0 run gibbs --quiet --set 'grid.cells=[32,32]' -o gibbs
 reports gibbs 5 optimum goal approach -diracs
 on gibbs 'Free energy'
+on gibbs 'its least value over all densities on this grid; for'
+on gibbs 'The stationary measure is the Gibbs density'
+returns 0 run translate --quiet --set 'grid.cells=[64]' --set time.end=60 -o walls
+returns 0 report walls
+says 'mass at the walls: the box is too small'
+on walls 'Box too small'
+check '  and no plain Confirmed' bash -c '! grep -q "</span> Confirmed</span>" walls/report.html'
 on gibbs '<i>τ</i> Δ<i>ρ</i>'
 
 returns 0 run ridge --quiet --set scheme.flux=duality7 --set error=estimate -o one

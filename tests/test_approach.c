@@ -189,6 +189,52 @@ Test(risk, has_the_balance_that_it_misses) {
     cr_expect_float_eq(found.domination_limit, 0.369, 1e-5);
 }
 
+/* A grid whose own limit is 2.4e-3 above that of the Diracs: R - R_inf stalls, and D does not. With the limit
+ * taken for exact the end of the course has an exponent of 2.4. */
+Test(risk, that_cannot_reach_the_given_limit_is_seen) {
+    static const double a[2] = {0.05, 0}, c[2] = {0.0824, 1};
+    series s;
+    start(&s, 81, 80, 1e-9);
+    fill_modes(&s, a, c, 0);
+    hf_approach found = measure(&s, floor_of_risk - 2.385e-3, floor_of_risk - 0.0232);
+    cr_expect_not(found.extrapolated);
+    cr_expect_float_eq(found.limit, floor_of_risk - 2.385e-3, 1e-15);
+    cr_expect_float_eq(found.limit_error, 2.385e-3, 1e-7, "%g", found.limit_error);
+    cr_expect_lt(found.exponent.last, 29, "R - R_inf is 3 errors at t = 28.5: %g", found.exponent.last);
+    cr_expect(found.exponent.lower <= 1.02 && found.exponent.upper >= 1.02, "[%g, %g]", found.exponent.lower,
+              found.exponent.upper);
+    cr_expect(found.rate.lower <= 0.0824 && found.rate.upper >= 0.08239, "[%g, %g]", found.rate.lower,
+              found.rate.upper);
+}
+
+/* The fitted limit of two modes is too low: below the minimum, here, which is moved up to. */
+Test(risk, is_not_extrapolated_below_its_minimum) {
+    static const double a[2] = {0.011, 0.0127}, c[2] = {0.369, 0.86};
+    series s;
+    start(&s, 33, 10, 1e-10);
+    fill_modes(&s, a, c, 0);
+    hf_approach loose = measure(&s, NAN, NAN), found = measure(&s, NAN, floor_of_risk);
+    cr_assert_lt(loose.limit, floor_of_risk - 1e-6);
+    cr_expect_eq(found.limit, floor_of_risk);
+    cr_expect_float_eq(found.limit_error, loose.limit_error + floor_of_risk - loose.limit, 1e-15);
+    found = measure(&s, NAN, s.risk[32] + 1e-3); /* a minimum that the course is below */
+    cr_expect_eq(found.limit, s.risk[32]);
+}
+
+/* With a temperature D is infinite at first, and its integral over the first interval is not to be had. */
+Test(risk, has_a_balance_from_its_start) {
+    static const double a[2] = {2.385e-2, 0}, c[2] = {0.369, 1};
+    series s;
+    start(&s, 33, 10, 1e-13);
+    fill_modes(&s, a, c, 0);
+    for (size_t i = 1; i < 33; i++)
+        s.dissipated[i] += 2.385e-4;
+    s.course.start = 1;
+    cr_expect_leq(measure(&s, NAN, NAN).balance, 1e-15);
+    s.dissipated[17] -= 1e-5;
+    cr_expect_float_eq(measure(&s, NAN, NAN).balance, 1e-5, 1e-12);
+}
+
 Test(risk, wants_increasing_times) {
     hf_error error = {0};
     hf_approach a;

@@ -20,7 +20,7 @@ typedef struct run {
     double time[OUTPUTS_MAX], risk[OUTPUTS_MAX], dissipation[OUTPUTS_MAX], dissipated[OUTPUTS_MAX];
     double gap[OUTPUTS_MAX], mean[OUTPUTS_MAX * HF_DIM_MAX],
         covariance[OUTPUTS_MAX * HF_DIM_MAX * HF_DIM_MAX];
-    double *rho;
+    double *rho, wall_mass;
     hf_solved solved;
     hf_rest rest;
 } run;
@@ -35,6 +35,7 @@ static hf_status follow(hf_error *error, void *self, const hf_record *record, co
     r->dissipation[i] = record->dissipation;
     r->dissipated[i] = record->dissipated;
     r->gap[i] = record->gap;
+    r->wall_mass = record->wall_mass;
     memcpy(r->mean + i * dim, record->mean, dim * sizeof *r->mean);
     memcpy(r->covariance + i * dim * dim, record->covariance, dim * dim * sizeof *r->covariance);
     return HF_OK;
@@ -68,7 +69,8 @@ static void run_begin(run *r, const char *name, double noise, const char *const 
                                        .covariance = r->covariance,
                                        .noise = noise},
                             .gap = r->gap,
-                            .rho = r->rho};
+                            .rho = r->rho,
+                            .wall_mass = r->wall_mass};
 }
 
 static void run_measure(run *r) {
@@ -140,13 +142,17 @@ Test(rest, of_stable_is_its_stable_head) {
     cr_expect_not(r.rest.approach.extrapolated);
     cr_expect_float_eq(r.rest.approach.limit, 0.660606184578, 1e-11);
     cr_expect_float_eq(r.rest.approach.minimum, 0.660606184578, 1e-9);
+    cr_expect_not(rate_of(&r, true, 0.21361116)->driven);
+    cr_expect(rate_of(&r, true, 0.38528535)->driven, "by the spread, at 2 x 0.1845");
+    cr_expect_not(rate_of(&r, false, 0.35285204)->driven);
+    cr_expect_not_null(strstr(verdict_of(&r, "Lojasiewicz inequality")->evidence, "R_inf = 0.660606185 "));
     static const char *const seen[] = {"Dissipation identity", "Descent",
-                                       "Dissipation vanishes", "Optimality condition",
-                                       "Certificate",          "Lojasiewicz inequality",
-                                       "Gradient domination",  "Strong monotonicity",
-                                       "Motion of the mean"};
+                                       "Optimality condition", "Certificate",
+                                       "Gradient domination",  "Lojasiewicz inequality",
+                                       "Strong monotonicity",  "Motion of the mean"};
     for (size_t k = 0; k < sizeof seen / sizeof seen[0]; k++)
         expect_verdict(&r, seen[k], HF_YES, HF_YES);
+    expect_verdict(&r, "Dissipation vanishes", HF_YES, HF_OPEN);        /* D is 4e-3 of what it was */
     expect_verdict(&r, "Linearised rate of the risk", HF_YES, HF_OPEN); /* 11 % above it, and falling */
     expect_verdict(&r, "Instability", HF_NO, HF_OPEN);
     run_end(&r);
@@ -163,7 +169,10 @@ Test(rest, of_stable_is_reached_at_the_promised_rates) {
     expect_rate(&r, true, 0.21361116, 0.002);
     cr_expect_float_eq(r.rest.approach.rate.value, 2 * 0.18453299, 0.02, "%g", r.rest.approach.rate.value);
     cr_expect_float_eq(r.rest.approach.exponent.value, 1, 0.01, "%g", r.rest.approach.exponent.value);
-    expect_verdict(&r, "Linearised rate of the risk", HF_YES, HF_YES);
+    static const char *const seen[] = {"Linearised rate of the risk", "Lojasiewicz inequality",
+                                       "Gradient domination", "Dissipation vanishes"};
+    for (size_t k = 0; k < sizeof seen / sizeof seen[0]; k++)
+        expect_verdict(&r, seen[k], HF_YES, HF_YES);
     run_end(&r);
 }
 
@@ -189,6 +198,7 @@ Test(rest, of_saddle_is_stationary_and_not_optimal) {
                                             "time.outputs=121", NULL};
     run r;
     run_begin(&r, "saddle", 1e-9, overrides);
+    r.solved.wall_mass = 0; /* 0.0098, signs left out: of ripples on so coarse a grid */
     run_measure(&r);
     expect_rate(&r, false, -1. / 6, 0.03);
     expect_rate(&r, false, 11. / 30, 0.03);
@@ -200,7 +210,7 @@ Test(rest, of_saddle_is_stationary_and_not_optimal) {
     expect_verdict(&r, "Strong monotonicity", HF_NO, HF_OPEN);
     expect_verdict(&r, "Motion of the mean", HF_NO, HF_OPEN);
     expect_verdict(&r, "Optimality condition", HF_NO, HF_NO);
-    expect_verdict(&r, "Gradient domination", HF_NO, HF_YES);
+    expect_verdict(&r, "Gradient domination", HF_NO, HF_OPEN);
     expect_verdict(&r, "Certificate", HF_YES, HF_YES);
     run_end(&r);
 }
@@ -215,6 +225,7 @@ Test(rest, of_saddle_as_the_case_has_it) {
     cr_expect_eq(r.rest.goal.atoms.count, 2, "%s", r.rest.missing);
     cr_expect_eq(r.rest.goal.stability, HF_STABLE);
     cr_expect(isnan(r.rest.approach.limit), "it is not near rest: %g", r.rest.approach.limit);
+    expect_verdict(&r, "Gradient domination", HF_NO, HF_OPEN); /* before it has arrived */
     expect_verdict(&r, "Instability", HF_YES, HF_YES);
     expect_verdict(&r, "Optimality condition", HF_NO, HF_NO);
     expect_verdict(&r, "Dissipation vanishes", HF_YES, HF_OPEN);
@@ -242,7 +253,7 @@ Test(rest, of_a_distant_start_is_near_in_the_end) {
     }
 }
 
-/* Cell means: the spread is measured while six cells wide, and comes within 5 %. */
+/* Cell means: the spread is measured while six cells wide, and comes within 5 %; that is not 2 %. */
 Test(rest, of_stable_with_cell_means) {
     static const char *const overrides[] = {NULL};
     run r;
@@ -251,7 +262,12 @@ Test(rest, of_stable_with_cell_means) {
     expect_rate(&r, false, 0.18453299, 0.05);
     expect_rate(&r, true, 0.21361116, 0.05);
     cr_expect_lt(rate_of(&r, false, 0.18453299)->measured.last, 2.6);
-    expect_verdict(&r, "Strong monotonicity", HF_YES, HF_YES);
+    expect_verdict(&r, "Strong monotonicity", HF_YES, HF_OPEN);
+    cr_expect_not_null(strstr(verdict_of(&r, "Strong monotonicity")->evidence, "6.3 cells wide"));
+    expect_verdict(&r, "Linearised rate of the risk", HF_YES, HF_OPEN);
+    expect_verdict(&r, "Lojasiewicz inequality", HF_YES, HF_OPEN);
+    expect_verdict(&r, "Gradient domination", HF_OPEN,
+                   HF_OPEN); /* 0.2877 and falling, where (62) has 0.369 */
     expect_verdict(&r, "Optimality condition", HF_YES, HF_YES);
     expect_verdict(&r, "Certificate", HF_YES, HF_YES);
     run_end(&r);
@@ -284,7 +300,7 @@ Test(rest, of_retrieval_is_held_by_walls) {
     cr_expect_neq(r.rest.missing[0], '\0');
     cr_expect(r.rest.optimum.wall_limited);
     cr_expect(isnan(r.rest.approach.limit), "%g", r.rest.approach.limit);
-    expect_verdict(&r, "Dissipation vanishes", HF_YES, HF_OPEN);
+    expect_verdict(&r, "Dissipation vanishes", HF_OPEN, HF_OPEN); /* 0.19 of the mass is at the wall */
     expect_verdict(&r, "Optimality condition", HF_OPEN, HF_OPEN);
     expect_verdict(&r, "Lojasiewicz inequality", HF_OPEN, HF_OPEN);
     expect_verdict(&r, "Certificate", HF_YES, HF_YES);
@@ -304,8 +320,9 @@ Test(rest, of_gibbs_is_the_gibbs_density) {
                                        "Convergence to the Gibbs density", "Lojasiewicz inequality"};
     for (size_t k = 0; k < sizeof seen / sizeof seen[0]; k++)
         expect_verdict(&r, seen[k], HF_YES, HF_YES);
-    expect_verdict(&r, "Gradient domination", HF_OPEN, HF_YES); /* a slower mode shows at the end */
+    expect_verdict(&r, "Gradient domination", HF_OPEN, HF_OPEN); /* a slower mode shows at the end */
     cr_expect_not_null(strstr(verdict_of(&r, "Certificate")->conclusion, "F - min F"));
+    cr_expect_not_null(strstr(verdict_of(&r, "Certificate")->evidence, "on this grid"));
     run_end(&r);
 }
 
@@ -381,7 +398,165 @@ Test(verdict, is_open_where_the_run_does_not_decide) {
     expect_verdict(&r, "Dissipation vanishes", HF_YES, HF_OPEN);
     expect_verdict(&r, "Optimality condition", HF_OPEN, HF_OPEN);
     expect_verdict(&r, "Lojasiewicz inequality", HF_OPEN, HF_OPEN);
+    expect_verdict(&r, "Gradient domination", HF_OPEN, HF_OPEN);
+    hf_rest_clear(&r.rest);
+    r.solved.course.count = 2; /* D/(R - min R) is lower at the first */
+    r.dissipation[0] = 0.9 * r.dissipation[1];
+    run_measure(&r);
+    expect_verdict(&r, "Gradient domination", HF_OPEN, HF_OPEN);
     run_end(&r);
+}
+
+/* The course of `stable`, moved below what the theory allows. */
+Test(verdict, is_no_below_the_proved_minimum) {
+    run r;
+    run_begin(&r, "stable", 1e-9, dual);
+    for (size_t i = 0; i < r.count; i++)
+        r.risk[i] -= 0.05;
+    run_measure(&r);
+    expect_verdict(&r, "Certificate", HF_YES, HF_NO);
+    cr_expect_not_null(strstr(verdict_of(&r, "Certificate")->evidence, "0.0499 below the proved minimum"));
+    expect_verdict(&r, "Dissipation vanishes", HF_NO, HF_NO);
+    run_end(&r);
+}
+
+/* More is dissipated than there is to dissipate. */
+Test(verdict, is_no_where_the_risk_is_overspent) {
+    run r;
+    run_begin(&r, "stable", 1e-9, dual);
+    r.dissipated[r.count - 1] = r.risk[0] - 0.660606184578 + 1e-7;
+    run_measure(&r);
+    expect_verdict(&r, "Dissipation vanishes", HF_YES, HF_NO);
+    run_end(&r);
+}
+
+/* Above a thousandth of the mass: below it there is no group, and nothing of the limit, at a wall. */
+Test(verdict, is_open_where_mass_is_at_a_wall) {
+    static const char *const long_time[] = {
+        "Dissipation vanishes", "Optimality condition",        "Lojasiewicz inequality",
+        "Gradient domination",  "Linearised rate of the risk", "Strong monotonicity",
+        "Instability",          "Motion of the mean"};
+    run r;
+    run_begin(&r, "stable", 1e-9, dual);
+    cr_expect_lt(r.solved.wall_mass, 1e-6);
+    for (int much = 0; much < 2; much++) {
+        r.solved.wall_mass = much ? 2.385e-3 : 0.9e-3;
+        run_measure(&r);
+        for (size_t k = 0; k < sizeof long_time / sizeof long_time[0]; k++) {
+            const hf_verdict *v = verdict_of(&r, long_time[k]);
+            cr_expect_eq(strstr(v->evidence, "0.0024 of the mass is next to a wall") != NULL, much, "%s: %s",
+                         v->theorem, v->evidence);
+            if (much)
+                expect_verdict(&r, long_time[k], HF_OPEN, HF_OPEN);
+        }
+        expect_verdict(&r, "Dissipation identity", HF_YES, HF_YES);
+        expect_verdict(&r, "Certificate", HF_YES, HF_YES);
+        hf_rest_clear(&r.rest);
+    }
+    run_end(&r);
+}
+
+/* The groups are stable, so that the decay is exponential; on a grid that stops 2.4e-4 above the Diracs' risk
+ * it looks like t^-2.2. */
+Test(verdict, on_a_grid_that_stops_short_is_open) {
+    run r;
+    run_begin(&r, "stable", 1e-9, dual);
+    for (size_t i = 0; i < r.count; i++)
+        r.risk[i] += 2.385e-4;
+    run_measure(&r);
+    cr_expect(r.rest.arrives);
+    cr_expect_float_eq(r.rest.approach.limit_error, 2.385e-4, 3e-5, "%g", r.rest.approach.limit_error);
+    expect_verdict(&r, "Lojasiewicz inequality", HF_YES, HF_OPEN);
+    cr_expect_not_null(strstr(verdict_of(&r, "Lojasiewicz inequality")->evidence, "R_inf = 0.661 "));
+    run_end(&r);
+}
+
+/* The same decay as a power of t in earnest, 2.385e-2 (1 + t)^-2: (62) does not have it about a stable Dirac.
+ */
+Test(verdict, on_a_power_of_time_is_open_at_a_stable_measure) {
+    run r;
+    run_begin(&r, "stable", 1e-9, dual);
+    for (size_t i = 0; i < r.count; i++) {
+        r.risk[i] = 0.660606184578 + 2.385e-2 * pow(1 + r.time[i], -2);
+        r.dissipation[i] = 2 * 2.385e-2 * pow(1 + r.time[i], -3);
+    }
+    run_measure(&r);
+    cr_expect_float_eq(r.rest.approach.exponent.value, 1.5, 1e-3, "%g", r.rest.approach.exponent.value);
+    expect_verdict(&r, "Lojasiewicz inequality", HF_YES, HF_OPEN);
+    run_end(&r);
+}
+
+/* D(0) may be infinite. */
+Test(verdict, on_the_balance_with_a_temperature_starts_later) {
+    run r;
+    run_begin(&r, "gibbs", 1e-9, (const char *const[]){"grid.cells=[32,32]", "time.end=8", NULL});
+    r.dissipation[0] = INFINITY;
+    r.risk[0] += 2.385e-4; /* as if the integral over the first interval were wrong */
+    run_measure(&r);
+    expect_verdict(&r, "Dissipation identity", HF_YES, HF_YES);
+    hf_rest_clear(&r.rest);
+    r.dissipated[17] += 1e-5;
+    run_measure(&r);
+    expect_verdict(&r, "Dissipation identity", HF_YES, HF_NO);
+    run_end(&r);
+}
+
+/* The entropy leaves out the cells that a dual flux leaves below zero: here the balance misses by 2e-5. */
+Test(verdict, on_a_balance_that_is_not_promised_is_open) {
+    run r;
+    run_begin(&r, "gibbs", 1e-9,
+              (const char *const[]){"grid.cells=[32,32]", "time.end=8", "scheme={flux: duality7}", NULL});
+    run_measure(&r);
+    cr_expect_gt(r.rest.approach.balance, 1e-5);
+    expect_verdict(&r, "Dissipation identity", HF_YES, HF_OPEN);
+    cr_expect_not_null(strstr(verdict_of(&r, "Dissipation identity")->evidence, "not promised by this flux"));
+    run_end(&r);
+}
+
+static void expect_refusal(run *r, const char *message) {
+    hf_error error = {0};
+    cr_expect_eq(hf_rest_measure(&error, r->problem, &r->solved, NULL, &r->rest), HF_ERR_INPUT);
+    cr_expect_not_null(strstr(error.message, message), "%s for %s", error.message, message);
+}
+
+/* fmax and fmin pass over a NAN, and verdicts with them. */
+Test(verdict, wants_finite_numbers) {
+    run r;
+    run_begin(&r, "stable", 1e-9,
+              (const char *const[]){"grid.cells=[32,32]", "time={end: 1, outputs: 5}", NULL});
+    struct {
+        double *number;
+        const char *message;
+    } broken[] = {{&r.risk[2], "risk of the solution at t = 0.5"},
+                  {&r.gap[2], "gap of the solution at t = 0.5"},
+                  {&r.dissipation[0], "dissipation of the solution at t = 0"},
+                  {&r.dissipated[4], "dissipated of the solution at t = 1"},
+                  {&r.mean[2 * 2 + 1], "mean of the solution at t = 0.5"},
+                  {&r.covariance[4 * 2 + 3], "covariance of the solution at t = 0.5"},
+                  {&r.rho[17], "the density is"}};
+    for (size_t k = 0; k < sizeof broken / sizeof broken[0]; k++) {
+        double kept = *broken[k].number;
+        *broken[k].number = NAN;
+        expect_refusal(&r, broken[k].message);
+        *broken[k].number = kept;
+    }
+    r.dissipation[0] = INFINITY; /* without a temperature */
+    expect_refusal(&r, "dissipation of the solution at t = 0: inf");
+    r.dissipation[0] = 1;
+    memset(r.rho, 0, 32 * 32 * sizeof *r.rho);
+    expect_refusal(&r, "the density has no mass");
+    run_end(&r);
+}
+
+Test(verdict, of_atoms_that_are_nowhere_is_not_a_lack_of_memory) {
+    hf_error error = {0};
+    hf_stationary found;
+    toy given = toy_find("contract");
+    hf_problem *problem = toy_create(&given);
+    hf_atoms atoms = {.count = 1, .dim = 2, .mass = (double[]){1}, .theta = (double[]){NAN, 0.2385}};
+    cr_expect_eq(hf_stationary_linearise(&error, problem, &atoms, &found), HF_ERR_NUMERIC, "%s",
+                 error.message);
+    hf_problem_destroy(&problem);
 }
 
 Test(verdict, on_the_gibbs_density_is_open_and_no) {

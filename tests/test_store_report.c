@@ -1,5 +1,6 @@
 /* The report: escaping, numbers, formulas, drawings; and a page about a made-up case, with all its sections.
  */
+#include "store/gnuplot.h"
 #include "store/report_formula.h"
 #include "store/report_html.h"
 #include "store/report_svg.h"
@@ -96,6 +97,23 @@ Test(store_report, an_error_ends_the_digits) {
                    "<data value=\"2.875\">2.9</data>]</span>",
                    hf_html_interval(out, 2.5, 2.25, 2.875, 2));
     EXPECT_WRITTEN("<data value=\"2.5\">2.5</data>", hf_html_interval(out, 2.5, NAN, NAN, 2));
+}
+
+/* ---- labels of figures ------------------------------------------------------------------------------ */
+
+static void expect_label(const char *name, const char *wanted) {
+    char label[HF_LABEL_MAX];
+    hf_gnuplot_label(name, label);
+    cr_expect_str_eq(label, wanted);
+}
+
+Test(store_report, only_the_first_underscore_of_a_label_starts_an_index) {
+    expect_label("theta", HF_ITALIC("θ"));
+    expect_label("v2", HF_ITALIC("v") "_{2}");
+    expect_label("alpha_key", HF_ITALIC("α") "_{key}");
+    expect_label("v_a_b", HF_ITALIC("v") "_{a\\_b}");
+    expect_label("risk_", HF_ITALIC("risk\\_"));
+    expect_label("_x", HF_ITALIC("\\_x"));
 }
 
 /* ---- drawings --------------------------------------------------------------------------------------- */
@@ -310,7 +328,6 @@ Test(store_report_page, tells_of_everything_that_is_there) {
         "0.38521234",
         "unstable",
         "321 starts",
-        "Without a ridge",
         "<figure class=\"wide\">",
         "id='risk-gpPt0'"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
@@ -321,6 +338,46 @@ Test(store_report_page, tells_of_everything_that_is_there) {
     cr_expect_eq(count_files(drawn_folder), 0);
     free(page);
     clear_subject(&s);
+}
+
+/* One verdict a page: its badge, the words of its statements, and the badge of the whole page. */
+static void expect_colours(hf_answer assumed, hf_answer concluded, const char *badge, const char *hypothesis,
+                           const char *conclusion, const char *overall) {
+    hf_error error = {0};
+    subject s = {0};
+    make_subject(&s);
+    add_verdict(&s.rest, assumed, concluded);
+    cr_assert_eq(hf_report_write(&error, page_path, &s.report), HF_OK, "%s", error.message);
+    char *page = read_page();
+    const char *row = strstr(page, "<td data-label=\"Verdict\">"), *head = strstr(page, "class=\"badge ");
+    cr_assert(row != NULL && head != NULL && head < row);
+    cr_expect_eq(strncmp(head + strlen("class=\"badge "), overall, strlen(overall)), 0, "%.40s", head);
+    const char *const wanted[] = {badge, hypothesis, conclusion};
+    for (size_t i = 0; i < 3; i++) { /* in this order, each after the other */
+        row = strstr(row, wanted[i]);
+        cr_assert_not_null(row, "no %s, in its place, on a page of %d, %d", wanted[i], assumed, concluded);
+        row += strlen(wanted[i]);
+    }
+    cr_expect_null(strstr(row, "class=\"seen "), "three statements in a row");
+    free(page);
+    clear_subject(&s);
+}
+
+Test(store_report_page, colours_and_words_agree) {
+    static const char *const yes = "class=\"seen yes\">seen to hold<",
+                             *const no = "class=\"seen no\">seen not to hold<",
+                             *const open = "class=\"seen open\">not decided<";
+    expect_colours(HF_YES, HF_YES, "<span class=\"badge good\"><span aria-hidden=\"true\">✓</span> holds<",
+                   yes, yes, "good");
+    expect_colours(HF_YES, HF_NO,
+                   "<span class=\"badge bad\"><span aria-hidden=\"true\">✗</span> contradicted<", yes, no,
+                   "bad");
+    expect_colours(HF_NO, HF_OPEN,
+                   "<span class=\"badge grey\"><span aria-hidden=\"true\">○</span> does not apply<", no, open,
+                   "grey");
+    expect_colours(HF_OPEN, HF_YES,
+                   "<span class=\"badge grey\"><span aria-hidden=\"true\">○</span> not decided<", open, yes,
+                   "grey");
 }
 
 /* The words of a report's verdict. */
@@ -347,6 +404,11 @@ Test(store_report_page, the_verdict_counts) {
     expect_verdict(&s,
                    "1 of 3 theorems whose hypotheses hold on this run is contradicted; 2 do not apply; 1 is "
                    "not decided.");
+    s.solved.wall_mass = 2.385e-3;
+    expect_verdict(&s,
+                   "1 of 3 theorems whose hypotheses hold on this run is contradicted; 2 do not apply; 1 is "
+                   "not decided; mass at the walls: the box is too small.");
+    s.solved.wall_mass = 0;
     s.series[2][TIMES - 1] += 2.5e-3;
     expect_verdict(&s,
                    "1 of 3 theorems whose hypotheses hold on this run is contradicted; 2 do not apply; 1 is "

@@ -74,6 +74,7 @@ enum { HF_DIRACS_MAX = 64 };
 
 /** The atoms that a density has concentrated on: its groups, where each is and how much mass it has. A group
  * is what is in the basin of one minimum of the density's potential. docs/theory.md (58).
+ *  @return HF_ERR_INPUT for a density that is not finite, or without mass
  *  @param[in]  rho     shape (cells), made non-negative
  *  @param[out] atoms   one a group, the largest mass first: mean and mass of the group; to be cleared
  *  @param[out] spread  root mean square distance of the density to the atom of its group */
@@ -92,6 +93,8 @@ typedef struct hf_course {
     const double *mean;        /**< shape (count, D) */
     const double *covariance;  /**< shape (count, D, D) */
     double noise; /**< below this, differences of risks are errors: of time integration and of the grid */
+    size_t start; /**< the output that the energy balance counts from: with a temperature 1, as D(0) may be
+                     infinite; hf_rest_measure sets it by the problem */
 } hf_course;
 
 /** A fitted number: the slope of a line over a window, and how far it moves with the window. */
@@ -104,13 +107,15 @@ typedef struct hf_fit {
 typedef struct hf_approach {
     double limit;       /**< R_inf */
     bool extrapolated;  /**< from the course itself, else given */
-    double limit_error; /**< how far two ways to extrapolate it differ; 0 for a given one */
+    double limit_error; /**< how far two ways to extrapolate it differ, and how far it had to be moved into
+                           [min R, R(T)]; of a given one how far the course's own extrapolation is from it, 0
+                           where there is none */
     double minimum;     /**< min R as given; NAN */
     hf_fit exponent;    /**< slope of log D against log(R - R_inf): 2 theta of Lojasiewicz's inequality */
     hf_fit rate;        /**< of the exponential decay of R - R_inf */
     double domination;  /**< inf D/(R - min R) over the course: the rate that gradient domination promises */
     double domination_limit; /**< the same against R_inf */
-    double balance;          /**< max |R(0) - R(t) - int D| over the course */
+    double balance; /**< max |R(s) - R(t) - int D| over the course from its start s; 0 of a single output */
 } hf_approach;
 
 /** @param[in] limit    R of the stationary measure that the solution goes to; NAN: extrapolate
@@ -147,6 +152,7 @@ typedef struct hf_local_rate {
     bool mean;       /**< of the mean, an eigenvalue of A + B; else of the spread, an eigenvalue of A */
     double promised; /**< positive: decays */
     hf_fit measured;
+    bool driven; /**< of the mean, and faster than twice the spread: that drives it, at second order */
 } hf_local_rate;
 
 /** A solution, as its file has it; all borrowed. */
@@ -155,6 +161,7 @@ typedef struct hf_solved {
     hf_course course;
     const double *gap; /**< shape (course.count) */
     const double *rho; /**< the last density, as the solver left it; shape (cells) */
+    double wall_mass;  /**< of the last density, as hf_record has it */
 } hf_solved;
 
 /** Where a case, or a solution of it, comes to rest. Zero members where there is nothing to say. */
@@ -172,6 +179,7 @@ typedef struct hf_rest {
     hf_approach approach;
     double spread;      /**< root mean square distance of the last density to the atoms of its groups */
     bool concentrated;  /**< a stationary measure was found beside its groups */
+    bool arrives;       /**< that is where the solution goes: most of the way in risk is behind it */
     hf_stationary goal; /**< that measure */
     char missing[HF_EVIDENCE_MAX]; /**< else why not */
     size_t near;                   /**< the Dirac that the local rates are about; `diracs` if none */
@@ -183,14 +191,14 @@ typedef struct hf_rest {
 
 /** How it is found; zero fields take the defaults. */
 typedef struct hf_rest_options {
-    size_t starts; /**< of the search for stationary Diracs; 0: by the dimension */
-    double gap;    /**< of the minimum, as hf_optimum_run and hf_gibbs_run take it; 0: 1e-10 */
+    size_t starts;                      /**< of the search for stationary Diracs; 0: by the dimension */
     void (*progress)(const char *what); /**< told what is about to be done; may be NULL */
 } hf_rest_options;
 
 /** @param[in] solved   NULL: of the case alone
  *  @param[in] options  may be NULL
- *  @return HF_ERR_NUMERIC when a search fails; HF_ERR_MEMORY */
+ *  @return HF_ERR_INPUT where a series or the density of `solved` is not finite; HF_ERR_NUMERIC when a search
+ * fails; HF_ERR_MEMORY */
 hf_status hf_rest_measure(hf_error *error, const hf_problem *problem, const hf_solved *solved,
                           const hf_rest_options *options, hf_rest *out);
 void hf_rest_clear(hf_rest *rest);

@@ -201,6 +201,11 @@ hf_status hf_optimum_write(hf_error *error, const char *path, const hf_problem *
 hf_status hf_gibbs_write(hf_error *error, const char *path, const hf_problem *problem, const char *case_text,
                          const hf_gibbs *gibbs);
 
+/** max |softmax(z_e) - y_e| of a minimiser over events and classes. Where it is 0 all labels are matched:
+ * Psi is zero on the whole box, at ridge 0, and the minimisers are many. */
+double hf_optimum_mismatch(const hf_problem *problem, const hf_optimum *optimum);
+#define HF_MATCHED 1e-6 /**< below this it is taken as 0 */
+
 /** What an optimum.nc holds: of optimum and gibbs the one that is there. */
 typedef struct hf_minimum {
     char name[HF_TITLE_MAX], title[HF_TITLE_MAX]; /**< of the case */

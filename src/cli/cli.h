@@ -2,7 +2,7 @@
 #ifndef HF_CLI_CLI_H
 #define HF_CLI_CLI_H
 
-#include <headflow/flow.h>
+#include <headflow/optimum.h>
 
 #include <stdio.h>
 
@@ -79,6 +79,18 @@ void cli_clear_progress(void);
 
 /* How many decimals of a number are known, 0 to 15. */
 int cli_decimals(double uncertainty);
+
+/* The same, but enough for four significant digits. */
+int cli_known_decimals(double value, double uncertainty);
+
+/* The value, or 0 where its decimals are all 0: no -0.00. */
+double cli_rounded(double value, int decimals);
+
+/* A gap in words: "3.1e-11 nat", or "0 to rounding", which may leave it below 0. */
+void cli_write_gap(double gap, size_t size, char *text);
+
+/* A line, indented by two, where the minimiser matches all labels; otherwise nothing. */
+void cli_print_matched(const hf_problem *problem, const hf_optimum *optimum);
 
 /* A string as JSON, quotes included. */
 void cli_print_json_string(FILE *file, const char *text);

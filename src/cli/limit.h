@@ -4,8 +4,9 @@
 
 #include <headflow/stationary.h>
 
-/* Where a case or a solution comes to rest, as tables on standard output. */
-void limit_print_tables(const hf_problem *problem, const hf_rest *rest, double seconds, const char *path);
+/* Where a case or a solution comes to rest, as tables on standard output.
+ * solved: NULL of a case alone */
+void limit_print_tables(const hf_problem *problem, const hf_solved *solved, const hf_rest *rest);
 
 /* The same in one JSON object, on one line. */
 void limit_print_json(const hf_problem *problem, const hf_rest *rest, const char *path);

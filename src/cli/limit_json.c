@@ -91,7 +91,7 @@ static void print_rates(const hf_rest *rest) {
         number("promised", r->promised);
         printf(", ");
         print_fit("measured", &r->measured);
-        printf("}");
+        printf(", \"driven\": %s}", boolean(r->driven));
     }
     printf("]");
 }
@@ -119,7 +119,7 @@ static void print_verdicts(const hf_rest *rest) {
 static void print_course(const hf_rest *rest) {
     printf(", ");
     number("spread", rest->spread);
-    printf(", \"goal\": ");
+    printf(", \"arrives\": %s, \"goal\": ", boolean(rest->arrives));
     if (rest->concentrated)
         print_stationary(&rest->goal);
     else

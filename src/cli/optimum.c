@@ -10,8 +10,6 @@
 
 enum { ATOMS_SHOWN = 24 };
 
-static const double matched = 1e-6; /* residual of labels that are met */
-
 /* What is printed and written, of one kind or the other. */
 typedef struct task {
     const cli_call *call;
@@ -56,7 +54,7 @@ static void print_atom(const hf_grid *grid, const hf_optimum *o, size_t k) {
     const char *separator = "  ";
     printf("  %12.10f", o->atoms.mass[k]);
     for (size_t d = 0; d < dim; d++)
-        printf(" %15.10f", o->atoms.theta[k * dim + d]);
+        printf(" %15.10f", cli_rounded(o->atoms.theta[k * dim + d], 10));
     printf(" %14.2g", o->excess[k]);
     for (size_t d = 0; d < dim; d++)
         if (o->wall[k * dim + d] != 0) {
@@ -66,20 +64,9 @@ static void print_atom(const hf_grid *grid, const hf_optimum *o, size_t k) {
     printf("\n");
 }
 
-/* max |softmax(z_e) - y_e| over events and classes. */
-static double largest_residual(const hf_events *events, const double *logits) {
-    size_t classes = hf_events_classes(events);
-    double residual[HF_WIDTH_MAX], largest = 0;
-    for (size_t e = 0; e < hf_events_count(events); e++) {
-        hf_risk_event(events, e, logits + e * classes, residual);
-        for (size_t c = 0; c < classes; c++)
-            largest = fmax(largest, fabs(residual[c]));
-    }
-    return largest;
-}
-
 static void print_optimum(const task *t, const hf_optimum *o) {
     const hf_grid *grid = hf_problem_grid(t->problem);
+    char gap[32];
     print_title(t);
     printf("\n  %12s", "mass");
     for (size_t d = 0; d < o->atoms.dim; d++)
@@ -89,17 +76,12 @@ static void print_optimum(const task *t, const hf_optimum *o) {
         print_atom(grid, o, k);
     if (o->atoms.count > ATOMS_SHOWN)
         printf("  and %zu more\n", o->atoms.count - ATOMS_SHOWN);
-    printf("\n  least risk       %.*f nat\n", cli_decimals(o->gap), o->risk);
-    printf("  gap              %.2g nat (no measure on the box has a risk lower by more than this)\n",
-           o->gap);
+    printf("\n  least risk       %.*f nat\n", cli_known_decimals(o->risk, o->gap), o->risk);
+    cli_write_gap(o->gap, sizeof gap, gap);
+    printf("  gap              %s (no measure on the box has a risk lower by more than this)\n", gap);
     if (o->wall_limited)
         printf("  wall-limited: the minimum of the box, not of the unbounded problem\n");
-    double residual = largest_residual(hf_problem_events(t->problem), o->logits);
-    if (residual < matched)
-        printf(
-            "  all label distributions are matched, to %.1g: the potential vanishes, and the minimisers are "
-            "many\n",
-            residual);
+    cli_print_matched(t->problem, o);
     printf("  %zu atom%s after %zu iteration%s, %.3g s\n  wrote %s\n", o->atoms.count,
            o->atoms.count == 1 ? "" : "s", o->iterations, o->iterations == 1 ? "" : "s",
            hf_seconds() - t->started, t->path);
@@ -157,17 +139,23 @@ static hf_status find_optimum(hf_error *error, const task *t) {
 /* ---- with a temperature ----------------------------------------------------------------------------- */
 
 static void print_gibbs(const task *t, const hf_gibbs *g) {
+    char gap[32];
     print_title(t);
-    printf("  least free energy %.*f nat on this grid\n", cli_decimals(g->gap), g->free_energy);
-    printf("  as h -> 0         %.*f nat, estimated error %.1g\n", cli_decimals(g->continuum_error),
-           g->continuum, g->continuum_error);
+    printf("  least free energy %.*f nat on this grid\n", cli_known_decimals(g->free_energy, g->gap),
+           g->free_energy);
+    if (isfinite(g->continuum_error))
+        printf("  as h -> 0         %.*f nat, estimated error %.1g\n",
+               cli_known_decimals(g->continuum, g->continuum_error), g->continuum, g->continuum_error);
+    else
+        printf("  as h -> 0         not known: the grid does not resolve the density\n");
     printf("  risk              %.12g nat\n", g->risk);
     printf("  entropy           %.12g nat; free energy = risk + %.3g entropy\n", g->entropy,
            hf_problem_temperature(t->problem));
-    printf(
-        "  gap               %.2g nat (no density on this grid has a free energy lower by more than this)\n",
-        g->gap);
-    printf("  after %zu iterations, %.3g s\n  wrote %s\n", g->iterations, hf_seconds() - t->started, t->path);
+    cli_write_gap(g->gap, sizeof gap, gap);
+    printf("  gap               %s (no density on this grid has a free energy lower by more than this)\n",
+           gap);
+    printf("  after %zu iteration%s, %.3g s\n  wrote %s\n", g->iterations, g->iterations == 1 ? "" : "s",
+           hf_seconds() - t->started, t->path);
 }
 
 static void print_gibbs_json(const task *t, const hf_gibbs *g) {

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <headflow/case.h>
+#include <headflow/store.h>
 
 #include <errno.h>
 #include <math.h>
@@ -248,6 +249,30 @@ void cli_clear_progress(void) {
 int cli_decimals(double uncertainty) {
     static const double finest = 1e-15;
     return (int)fmax(floor(-log10(fmax(fabs(uncertainty), finest))), 0);
+}
+
+int cli_known_decimals(double value, double uncertainty) {
+    static const double four = 1e-4; /* of the value: what leaves four digits known */
+    return cli_decimals(fmin(fabs(uncertainty), four * fabs(value)));
+}
+
+double cli_rounded(double value, int decimals) {
+    return fabs(value) < 0.5 * pow(10, -decimals) ? 0 : value;
+}
+
+void cli_write_gap(double gap, size_t size, char *text) {
+    if (gap > 0)
+        snprintf(text, size, "%.2g nat", gap);
+    else
+        snprintf(text, size, "0 to rounding");
+}
+
+void cli_print_matched(const hf_problem *problem, const hf_optimum *optimum) {
+    double mismatch = hf_optimum_mismatch(problem, optimum);
+    if (mismatch < HF_MATCHED)
+        printf("  all label distributions are matched, to %.1g: the potential vanishes, and the minimisers "
+               "are many\n",
+               mismatch);
 }
 
 void cli_print_json_string(FILE *file, const char *text) {

@@ -55,6 +55,8 @@ static hf_status read_series(hf_error *error, cli_solved *s) {
                                        .mean = mean,
                                        .covariance = covariance},
                             .gap = gap};
+    HF_TRY(hf_solution_series(error, s->solution, "wall_mass", 1, scratch));
+    s->solved.wall_mass = scratch[count - 1];
     return read_noise(error, s, count, scratch, &s->solved.course.noise);
 }
 

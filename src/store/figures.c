@@ -197,30 +197,59 @@ static bool is_of_kind(const hf_dataset *dataset, size_t kind) {
                                         : hf_dataset_has_attribute(dataset, kinds[kind].attribute);
 }
 
+/* A limit.nc without a course. */
+static bool is_of_case(const hf_dataset *dataset) {
+    return hf_dataset_has_attribute(dataset, "starts") && !hf_dataset_has_dimension(dataset, "time");
+}
+
 static hf_status draw_file(hf_error *error, const char *path, const char *folder) {
     hf_dataset *dataset;
     HF_TRY(hf_dataset_open(error, path, &dataset));
     size_t kind = 0;
     while (kind < KIND_COUNT && !is_of_kind(dataset, kind))
         kind++;
+    bool alone = is_of_case(dataset);
     hf_dataset_destroy(&dataset);
+    if (alone)
+        return hf_raise(error, HF_ERR_IO, "%s: nothing to draw: it is of a case, not of a solution", path);
     if (kind == KIND_COUNT)
         return hf_raise(error, HF_ERR_IO, "%s: nothing to draw; expected %s", path, DRAWN);
     return kinds[kind].draw(error, path, folder);
 }
 
+/* Whether a file is a limit.nc without a course; whatever else is wrong with it shows when it is drawn. */
+static bool draws_nothing(const char *path) {
+    hf_error none = {0};
+    hf_dataset *dataset;
+    if (hf_dataset_open(&none, path, &dataset) != HF_OK)
+        return false;
+    bool alone = is_of_case(dataset);
+    hf_dataset_destroy(&dataset);
+    return alone;
+}
+
+/* One of the files that can be drawn, where it is there. A limit.nc of a case is left out, and said to be
+ * `idle`. */
+static hf_status draw_member(hf_error *error, const char *path, const char *name, const char *folder,
+                             size_t *drawn, size_t *idle) {
+    char *file;
+    HF_TRY(hf_path_join(error, path, name, &file));
+    bool there = access(file, F_OK) == 0, nothing = there && draws_nothing(file);
+    hf_status status = there && !nothing ? draw_file(error, file, folder) : HF_OK;
+    free(file);
+    *drawn += there && !nothing;
+    *idle += nothing;
+    return status;
+}
+
 /* The files of a folder that can be drawn, at least one. */
 static hf_status draw_folder(hf_error *error, const char *path, const char *folder) {
-    size_t drawn = 0;
-    for (size_t i = 0; i < KIND_COUNT; i++) {
-        char *file;
-        HF_TRY(hf_path_join(error, path, kinds[i].file, &file));
-        bool there = access(file, F_OK) == 0;
-        hf_status status = there ? draw_file(error, file, folder) : HF_OK;
-        free(file);
-        HF_TRY(status);
-        drawn += there;
-    }
+    size_t drawn = 0, idle = 0;
+    for (size_t i = 0; i < KIND_COUNT; i++)
+        HF_TRY(draw_member(error, path, kinds[i].file, folder, &drawn, &idle));
+    if (drawn == 0 && idle > 0)
+        return hf_raise(error, HF_ERR_IO, "%s/limit.nc: nothing to draw: it is of a case, not of a solution",
+                        path);
     if (drawn == 0)
         return hf_raise(error, HF_ERR_IO, "%s: nothing to draw; expected %s in it", path, DRAWN);
     return HF_OK;

@@ -88,18 +88,29 @@ static const char *greek(const char *word) {
     return word;
 }
 
+/* Underscores as they are: gnuplot takes a bare one for a subscript. escaped: shape (2 HF_NAME_MAX) */
+static void escape(const char *name, char *escaped) {
+    for (; *name != '\0'; name++) {
+        if (*name == '_')
+            *escaped++ = '\\';
+        *escaped++ = *name;
+    }
+    *escaped = '\0';
+}
+
 void hf_gnuplot_label(const char *name, char *label) {
-    char word[HF_NAME_MAX];
+    char word[HF_NAME_MAX], part[2 * HF_NAME_MAX];
     size_t stem = strcspn(name, "_0123456789");
-    if (stem == 0 || stem >= sizeof word)
-        stem = strnlen(name, sizeof word - 1);
+    bool indexed = stem > 0 && stem < sizeof word && name[stem + (name[stem] == '_')] != '\0';
+    if (!indexed) {
+        escape(name, part);
+        snprintf(label, HF_LABEL_MAX, HF_ITALIC("%s"), greek(part));
+        return;
+    }
     memcpy(word, name, stem);
     word[stem] = '\0';
-    const char *index = name + stem + (name[stem] == '_');
-    if (*index == '\0')
-        snprintf(label, HF_LABEL_MAX, HF_ITALIC("%s"), greek(word));
-    else
-        snprintf(label, HF_LABEL_MAX, HF_ITALIC("%s") "_{%s}", greek(word), index);
+    escape(name + stem + (name[stem] == '_'), part);
+    snprintf(label, HF_LABEL_MAX, HF_ITALIC("%s") "_{%s}", greek(word), part);
 }
 
 /* Ticks of a logarithmic axis: ..., 0.7, 1, 2, 3, 5, 7, 10, ...; number 0 is 1. */

@@ -23,7 +23,8 @@ hf_status hf_gnuplot_run(hf_error *error, const char *folder, const char *name);
 enum { HF_LABEL_MAX = 4 * HF_NAME_MAX };
 
 /* A coordinate's name in gnuplot's markup: italic, Greek where it spells a Greek letter, what follows the
- * first underscore or a final number as an index. label: shape (HF_LABEL_MAX) */
+ * first underscore, or a number, as an index; further underscores, and one at the end, stay.
+ * label: shape (HF_LABEL_MAX) */
 void hf_gnuplot_label(const char *name, char *label);
 
 /* What stands over a figure, with the options that make gnuplot take it as it is: the title of the case, or

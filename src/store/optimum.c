@@ -183,6 +183,20 @@ hf_status hf_gibbs_write(hf_error *error, const char *path, const hf_problem *pr
     return status;
 }
 
+/* ---- matched labels --------------------------------------------------------------------------------- */
+
+double hf_optimum_mismatch(const hf_problem *problem, const hf_optimum *optimum) {
+    const hf_events *events = hf_problem_events(problem);
+    size_t classes = hf_events_classes(events);
+    double residual[HF_WIDTH_MAX], largest = 0;
+    for (size_t e = 0; e < hf_events_count(events); e++) {
+        hf_risk_event(events, e, optimum->logits + e * classes, residual);
+        for (size_t c = 0; c < classes; c++)
+            largest = fmax(largest, fabs(residual[c]));
+    }
+    return largest;
+}
+
 /* ---- reading ---------------------------------------------------------------------------------------- */
 
 static hf_status read_count(hf_error *error, const hf_dataset *dataset, const char *name, size_t *out) {

@@ -19,15 +19,18 @@ typedef struct hf_report_facts {
     double gap;                                 /* at the end */
     double first_dissipation, last_dissipation; /* D */
     double mass_error, minimum, negative_mass, walled; /* the worst of all outputs */
+    bool at_walls;  /* more mass is there at the end than theorems on the unbounded problem bear */
     double balance; /* the worst of all outputs; NAN before there are two */
     bool mass_kept, sign_kept, balance_kept, balance_promised;
-    double least, least_gap;                    /* min R, with a temperature min F; how far below it may be */
+    double least, least_gap; /* min R, with a temperature min F on the grid; how far below it may be */
+    double continuum, continuum_error;          /* min F as h -> 0; NAN where it is not known */
     size_t held, contradicted, idle, undecided; /* theorems */
     size_t violated;                            /* bounds of the comparison */
 } hf_report_facts;
 
 /* The promises of every run; docs/numerics.md, section 8. */
 #define HF_MASS_LIMIT 1e-12
+#define HF_WALLED 1e-3 /* mass at the walls */
 double hf_report_balance_limit(const hf_problem *problem);
 
 typedef struct hf_page {
@@ -70,11 +73,21 @@ extern const char *const hf_report_style;
 void hf_report_coordinate(const hf_page *page, size_t coordinate);
 void hf_report_coordinate_columns(const hf_page *page);
 
+/* A place as cells, one a coordinate: shorter where they are many, and 0 where rounding is all there is.
+ * theta: shape (dim) */
+void hf_report_place(FILE *out, size_t dim, const double *theta);
+
 /* Atoms as a table: mass, place, and what `extra` writes in further columns of an atom.
- * columns: heads of these, shape (extras) */
-void hf_report_atoms(const hf_page *page, const hf_atoms *atoms, const char *caption, size_t extras,
-                     const char *const columns[],
+ * digits: of the masses; columns: heads of these, shape (extras) */
+void hf_report_atoms(const hf_page *page, const hf_atoms *atoms, int digits, const char *caption,
+                     size_t extras, const char *const columns[],
                      void (*extra)(const hf_page *page, const void *self, size_t atom), const void *self);
+
+/* A gap [nat] in words: rounding may leave that of a minimiser below 0. */
+void hf_report_gap(FILE *out, double gap, int digits);
+
+/* The minimum as h -> 0 with its error, and the end of its row of facts. */
+void hf_report_continuum(FILE *out, double value, double error);
 
 /* A row of a list of facts: what, then a value that the caller writes, then hf_report_fact_end with a remark
  * (markup; NULL: none). */

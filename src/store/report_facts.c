@@ -57,6 +57,7 @@ static hf_status gather_course(hf_error *error, const hf_report *report, double 
     out->minimum = minimum.least;
     out->negative_mass = negative.most;
     out->walled = wall.most;
+    out->at_walls = report->solved->wall_mass > HF_WALLED;
     out->balance = worst_balance(&report->solved->course, out->heated);
     return HF_OK;
 }
@@ -128,13 +129,15 @@ static void gather_theory(const hf_report *report, hf_report_facts *out) {
     for (size_t i = 0; i < rest->verdicts; i++)
         ++*counts[hf_report_outcome(&rest->verdict[i])];
     out->violated = report->chaos != NULL ? count_violated(report->chaos) : 0;
-    out->least = out->least_gap = NAN;
+    out->least = out->least_gap = out->continuum = out->continuum_error = NAN;
     if (rest->has_optimum) {
         out->least = rest->optimum.risk;
         out->least_gap = rest->optimum.gap;
     } else if (rest->has_gibbs) {
         out->least = rest->gibbs.free_energy;
         out->least_gap = rest->gibbs.gap;
+        out->continuum_error = rest->gibbs.continuum_error;
+        out->continuum = isnan(out->continuum_error) ? NAN : rest->gibbs.continuum;
     }
 }
 

@@ -16,6 +16,11 @@ void hf_report_fact_end(FILE *out, const char *remark) {
         fputs("</dd></div>\n", out);
 }
 
+void hf_report_gap(FILE *out, double gap, int digits) {
+    hf_html_number(out, fmax(gap, 0), digits);
+    fputs(gap > 0 ? " <span class=\"unit\">nat</span>" : " to rounding", out);
+}
+
 static void unit(FILE *out, const char *name) {
     fprintf(out, " <span class=\"unit\">%s</span>", name);
 }
@@ -38,20 +43,38 @@ static void write_energy(FILE *out, const char *what, double value, double error
 static void write_least(FILE *out, const hf_report_facts *facts) {
     if (isnan(facts->least))
         return;
-    hf_report_fact_begin(out, facts->heated ? "Least free energy, min <i>F</i>" : "Least risk, min <i>R</i>");
+    hf_report_fact_begin(out, facts->heated ? "Least free energy on this grid, min <i>F</i>"
+                                            : "Least risk, min <i>R</i>");
     hf_html_known(out, facts->least, facts->least_gap, DIGITS);
     unit(out, "nat");
     fputs("</dd><dd class=\"remark\">certified to ", out);
     hf_html_number(out, facts->least_gap, 2);
     fprintf(out, " nat, over %s</dd></div>\n",
             facts->heated ? "densities on this grid" : "measures on the box");
+    if (!facts->heated)
+        return;
+    hf_report_fact_begin(out, "Least free energy for <i>h</i> → 0");
+    hf_report_continuum(out, facts->continuum, facts->continuum_error);
+}
+
+void hf_report_continuum(FILE *out, double value, double error) {
+    if (isnan(error)) {
+        fputs("not known", out);
+        hf_report_fact_end(out, "the grid does not resolve the density");
+        return;
+    }
+    hf_html_known(out, value, error, DIGITS);
+    unit(out, "nat");
+    fputs("</dd><dd class=\"remark\">± ", out);
+    hf_html_number(out, error, 1);
+    fputs(", extrapolated from coarser grids</dd></div>\n", out);
 }
 
 static void write_excess(FILE *out, const hf_report_facts *facts) {
     double excess = facts->last_energy - facts->least;
     if (isnan(excess))
         return;
-    hf_report_fact_begin(out, facts->heated ? "<i>F</i> at the end − min <i>F</i>"
+    hf_report_fact_begin(out, facts->heated ? "<i>F</i> at the end − min <i>F</i>, on this grid"
                                             : "<i>R</i> at the end − min <i>R</i>");
     hf_html_number(out, excess, 3);
     unit(out, "nat");
@@ -60,8 +83,7 @@ static void write_excess(FILE *out, const hf_report_facts *facts) {
 
 static void write_gap(FILE *out, const hf_report_facts *facts) {
     hf_report_fact_begin(out, "Gap at the end");
-    hf_html_number(out, facts->gap, 4);
-    unit(out, "nat");
+    hf_report_gap(out, facts->gap, 4);
     hf_report_fact_end(out, facts->heated ? "≥ <i>F</i> − min <i>F</i>" : "≥ <i>R</i> − min <i>R</i>");
 }
 
@@ -121,7 +143,13 @@ static void write_balance(FILE *out, const hf_report_facts *facts, const hf_prob
 static void write_walls(FILE *out, const hf_report_facts *facts) {
     hf_report_fact_begin(out, "Mass at the walls");
     hf_html_number(out, facts->walled, 2);
-    hf_report_fact_end(out, facts->walled > 1e-6 ? "the box is too small for this run" : NULL);
+    if (!facts->at_walls) {
+        hf_report_fact_end(out, facts->walled > 1e-6 ? "the box is too small for this run" : NULL);
+        return;
+    }
+    fputs("</dd><dd class=\"remark\">the box is too small for this run ", out);
+    hf_html_badge(out, HF_TONE_BAD, "at the walls");
+    fputs("</dd></div>\n", out);
 }
 
 /* ---- the section ------------------------------------------------------------------------------------ */

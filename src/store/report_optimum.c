@@ -20,8 +20,14 @@ void hf_report_coordinate_columns(const hf_page *page) {
     }
 }
 
-void hf_report_atoms(const hf_page *page, const hf_atoms *atoms, const char *caption, size_t extras,
-                     const char *const columns[],
+void hf_report_place(FILE *out, size_t dim, const double *theta) {
+    static const double rounding = 1e-13;
+    for (size_t d = 0; d < dim; d++)
+        hf_html_cell(out, fabs(theta[d]) < rounding ? 0 : theta[d], dim > 3 ? 8 : 10);
+}
+
+void hf_report_atoms(const hf_page *page, const hf_atoms *atoms, int digits, const char *caption,
+                     size_t extras, const char *const columns[],
                      void (*extra)(const hf_page *page, const void *self, size_t atom), const void *self) {
     FILE *out = page->out;
     hf_html_table_begin(out, caption);
@@ -31,9 +37,8 @@ void hf_report_atoms(const hf_page *page, const hf_atoms *atoms, const char *cap
     hf_html_rows(out);
     for (size_t k = 0; k < atoms->count; k++) {
         fputs("<tr>", out);
-        hf_html_cell(out, atoms->mass[k], 8);
-        for (size_t d = 0; d < atoms->dim; d++)
-            hf_html_cell(out, atoms->theta[k * atoms->dim + d], 10);
+        hf_html_cell(out, atoms->mass[k], digits);
+        hf_report_place(out, atoms->dim, atoms->theta + k * atoms->dim);
         extra(page, self, k);
         fputs("</tr>\n", out);
     }
@@ -75,15 +80,19 @@ static void write_atoms(const hf_page *page) {
     fputs("<p>Over all probability measures on the box, min <i>R</i> = ", out);
     hf_html_known(out, optimum->risk, optimum->gap, 6);
     fputs(" nat, certified from below to ", out);
-    hf_html_number(out, optimum->gap, 2);
+    hf_report_gap(out, optimum->gap, 2);
     fprintf(out,
-            " nat after %zu iterations of fully corrective conditional gradients. A measure is a minimiser "
+            " after %zu iteration%s of fully corrective conditional gradients. A measure is a minimiser "
             "exactly if <i>Ψ</i> has its least value, here ",
-            optimum->iterations);
+            optimum->iterations, optimum->iterations == 1 ? "" : "s");
     hf_html_number(out, optimum->lowest, 8);
     fputs(" nat, on all of its support.</p>\n", out);
-    hf_report_atoms(page, &optimum->atoms, "The atoms of the minimiser and the support condition", 3, columns,
-                    write_support, optimum);
+    hf_report_atoms(page, &optimum->atoms, 8, "The atoms of the minimiser and the support condition", 3,
+                    columns, write_support, optimum);
+    if (hf_optimum_mismatch(page->report->solved->problem, optimum) < HF_MATCHED)
+        fputs("<p class=\"note\">All label distributions are matched: <i>Ψ</i> vanishes on the box, and the "
+              "minimisers are many. These atoms are one of them.</p>\n",
+              out);
     if (optimum->wall_limited)
         fputs("<p class=\"note\"><strong>Limited by the box.</strong> An atom is held by a wall: this is the "
               "minimum over the box and no minimiser of the unbounded problem.</p>\n",
@@ -105,22 +114,19 @@ static void write_gibbs(const hf_page *page) {
     fprintf(out,
             "<p>The minimiser of the free energy is the density that is its own Gibbs density, <i>ρ</i> = "
             "exp(−<i>Ψ<sub>ρ</sub></i>/<i>τ</i>)/<i>Z</i>; here on the grid of the run, after %zu "
-            "iterations.</p>\n<dl class=\"facts\">\n",
-            gibbs->iterations);
+            "iteration%s.</p>\n<dl class=\"facts\">\n",
+            gibbs->iterations, gibbs->iterations == 1 ? "" : "s");
     write_energy(out, "Free energy <i>F</i>, least on this grid", gibbs->free_energy, gibbs->gap, NULL);
     hf_report_fact_begin(out, "Certificate <i>τ</i> KL(<i>ρ</i> | Gibbs)");
-    hf_html_number(out, gibbs->gap, 2);
-    fputs(" <span class=\"unit\">nat</span>", out);
-    hf_report_fact_end(out, "≥ <i>F</i> − min <i>F</i>");
+    hf_report_gap(out, gibbs->gap, 2);
+    hf_report_fact_end(out, "≥ <i>F</i> − min <i>F</i>, on this grid");
     write_energy(out, "Risk <i>R</i> of it", gibbs->risk, NAN, NULL);
     hf_report_fact_begin(out, "Entropy ∫<i>ρ</i> log <i>ρ</i>");
     hf_html_number(out, gibbs->entropy, 8);
     hf_report_fact_end(out, NULL);
     hf_report_fact_begin(out, "Free energy for <i>h</i> → 0");
-    hf_html_known(out, gibbs->continuum, gibbs->continuum_error, 8);
-    fputs(" <span class=\"unit\">nat</span></dd><dd class=\"remark\">± ", out);
-    hf_html_number(out, gibbs->continuum_error, 2);
-    fputs(", extrapolated</dd></div>\n</dl>\n", out);
+    hf_report_continuum(out, gibbs->continuum, gibbs->continuum_error);
+    fputs("</dl>\n", out);
 }
 
 /* ---- the section ------------------------------------------------------------------------------------ */

@@ -7,11 +7,11 @@
 
 enum { DIGITS = 8 };
 
-/* Numbers with commas between them, in a cell. */
+/* Numbers in a cell, beside each other, or where they are many below. */
 static void write_list(FILE *out, size_t count, const double *values) {
     fputs("<td class=\"n\">", out);
     for (size_t i = 0; i < count; i++) {
-        fputs(i > 0 ? ", " : "", out);
+        fputs(i == 0 ? "" : count > 2 ? "<br>" : ", ", out);
         hf_html_number(out, values[i], DIGITS);
     }
     fputs("</td>", out);
@@ -24,18 +24,30 @@ static bool was_searched(const hf_page *page) {
     return page->report->rest->tried > 0;
 }
 
+static bool value_degenerate(const hf_page *page) {
+    const hf_model *model = hf_problem_model(page->report->solved->problem);
+    return hf_model_ridge(model) == 0 && hf_model_value_coordinates(model) > 0;
+}
+
+static void write_count(FILE *out, const hf_rest *rest) {
+    fprintf(out, "<p>A search from %zu starts in the box found %s%zu%s.</p>\n", rest->tried,
+            !rest->more                     ? ""
+            : rest->diracs == HF_DIRACS_MAX ? "more than "
+                                            : "a continuum of stationary Dirac measures; ",
+            rest->diracs, rest->more && rest->diracs < HF_DIRACS_MAX ? " of them are here" : "");
+}
+
 static void write_dirac(const hf_page *page, const hf_stationary *dirac) {
     size_t dim = dirac->atoms.dim;
     FILE *out = page->out;
     fputs("<tr>", out);
-    for (size_t d = 0; d < dim; d++)
-        hf_html_cell(out, dirac->atoms.theta[d], 10);
+    hf_report_place(out, dim, dirac->atoms.theta);
     hf_html_cell(out, dirac->risk, 10);
     write_list(out, dim, dirac->spread);
     write_list(out, dim, dirac->rate);
     fprintf(out, "<td>%s%s</td>", hf_stability_names[dirac->stability],
             dirac->inside ? "" : ", outside the box");
-    hf_html_cell(out, dirac->gap, 3);
+    hf_html_cell(out, fmax(dirac->gap, 0), 3);
     hf_html_cell(out, dirac->residual, 2);
     fputs("</tr>\n", out);
 }
@@ -67,12 +79,10 @@ static hf_status write_diracs(hf_error *error, const hf_page *page) {
           "<i>w<sub>e</sub></i> <i>J<sub>e</sub></i><sup>T</sup>(diag <i>p</i> − <i>p "
           "p</i><sup>T</sup>)<i>J<sub>e</sub></i>: stable where all eigenvalues are positive.</p>\n",
           out);
-    fprintf(out, "<p>A search from %zu starts in the box found %s%zu.</p>\n", rest->tried,
-            rest->more ? "a continuum of them; the first " : "", rest->diracs);
-    if (rest->diracs == 0)
-        return HF_OK;
-    write_diracs_table(page);
-    if (rest->dirac[0].value_degenerate)
+    write_count(out, rest);
+    if (rest->diracs > 0)
+        write_diracs_table(page);
+    if (value_degenerate(page))
         fputs("<p class=\"note\">Without a ridge the potential is affine in the value coordinates: <i>A</i> "
               "then has a zero or an indefinite block at every Dirac.</p>\n",
               out);
@@ -114,8 +124,7 @@ static void write_goal_facts(FILE *out, const hf_rest *rest) {
     fputs(" <span class=\"unit\">nat</span>", out);
     hf_report_fact_end(out, NULL);
     hf_report_fact_begin(out, "Gap");
-    hf_html_number(out, goal->gap, 3);
-    fputs(" <span class=\"unit\">nat</span>", out);
+    hf_report_gap(out, goal->gap, 3);
     hf_report_fact_end(out, "≥ <i>R</i> − min <i>R</i>: zero for a minimiser");
     hf_report_fact_begin(out, "Strong monotonicity");
     hf_html_number(out, goal->monotonicity, DIGITS);
@@ -164,6 +173,16 @@ static void write_window(FILE *out, const hf_fit *fit) {
     fputs("</td>", out);
 }
 
+static void write_driven(FILE *out, const hf_rest *rest, const hf_local_rate *rate) {
+    if (!rate->driven)
+        return;
+    fputs("<p class=\"note\">The mean at ", out);
+    hf_html_number(out, rate->promised, DIGITS);
+    fputs(" is driven by the spread, at 2 <i>λ</i><sub>min</sub>(<i>A</i>) = ", out);
+    hf_html_number(out, 2 * rest->dirac[rest->near].spread[0], DIGITS);
+    fputs(", which is slower.</p>\n", out);
+}
+
 static void write_rates(const hf_page *page) {
     static const char *const columns[] = {"of",        "eigenvalue of", "#promised",
                                           "#measured", "#difference",   "#fitted on <i>t</i>"};
@@ -185,6 +204,11 @@ static void write_rates(const hf_page *page) {
         fputs("</tr>\n", out);
     }
     hf_html_table_end(out);
+    fputs("<p class=\"note\">In brackets the range of the local rates over the window: no confidence "
+          "interval.</p>\n",
+          out);
+    for (size_t i = 0; i < rest->rates; i++)
+        write_driven(out, rest, &rest->rate[i]);
 }
 
 static void write_near(const hf_page *page) {
@@ -200,13 +224,36 @@ static void write_near(const hf_page *page) {
     fprintf(out, "), %s.</p>\n", hf_stability_names[rest->dirac[rest->near].stability]);
 }
 
+static void write_arrival(const hf_page *page) {
+    const hf_rest *rest = page->report->rest;
+    double left = page->facts.last_energy - rest->goal.risk;
+    if (rest->arrives)
+        return;
+    fputs("<p>The solution has not reached the stationary measure beside it: at the end <i>R</i> is ",
+          page->out);
+    fputs(left > 0 ? "still " : "", page->out);
+    hf_html_number(page->out, fabs(left), 3);
+    fprintf(page->out, " nat %s it, at a distance of ", left > 0 ? "above" : "below");
+    hf_html_number(page->out, rest->spread, 3);
+    fputs(".</p>\n", page->out);
+}
+
 static hf_status write_goal(hf_error *error, const hf_page *page) {
     (void)error;
     static const char *const columns[] = {"#eigenvalues of <i>A</i>"};
     const hf_rest *rest = page->report->rest;
-    if (rest->concentrated) {
-        hf_report_atoms(page, &rest->goal.atoms, "The stationary measure beside the last density", 1, columns,
-                        write_spread, &rest->goal);
+    if (rest->has_gibbs)
+        fputs("<p>The stationary measure is the Gibbs density of least free energy; it has no atoms.</p>\n",
+              page->out);
+    else if (rest->concentrated) {
+        write_arrival(page);
+        hf_report_atoms(page, &rest->goal.atoms, 4,
+                        rest->arrives ? "The stationary measure that the solution goes to"
+                                      : "A stationary measure beside the last density",
+                        1, columns, write_spread, &rest->goal);
+        fputs("<p class=\"note\">The masses are the grid’s; positions, risk and rates are those of the "
+              "stationary measure with these masses.</p>\n",
+              page->out);
         write_motion(page->out, &rest->goal);
         write_goal_facts(page->out, rest);
     } else {

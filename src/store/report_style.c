@@ -72,6 +72,7 @@ const char *const hf_report_style =
     ".verdicts tbody th{font-weight:600}\n"
     "th.n,td.n{text-align:right}\n"
     ".scroll td,.scroll th{white-space:nowrap}\n"
+    ".scroll thead th{white-space:normal}\n"
     ".range{color:var(--soft);font-size:.92em}\n"
     /* theorems */
     ".verdicts{width:100%;margin:1.3rem 0;table-layout:fixed}\n"

@@ -36,6 +36,8 @@ static void write_verdict(FILE *out, const hf_report_facts *facts) {
     add_count(out, facts->undecided, "is not decided", "are not decided");
     add_count(out, facts->violated, "bound of the comparison is violated",
               "bounds of the comparison are violated");
+    if (facts->at_walls)
+        fputs("; mass at the walls: the box is too small", out);
     if (!promises_kept(facts))
         fputs("; the solver broke a promise: see the key numbers", out);
     fputc('.', out);
@@ -61,7 +63,7 @@ static const char *energy_words(const hf_report_facts *facts) {
 /* Where the density has gone, where that is known. */
 static void write_goal(const hf_page *page) {
     const hf_rest *rest = page->report->rest;
-    if (!rest->concentrated)
+    if (!rest->concentrated || !rest->arrives)
         return;
     size_t atoms = rest->goal.atoms.count;
     if (atoms == 1)
@@ -88,8 +90,15 @@ static void write_distance(const hf_page *page) {
         fputs(" nat above", page->out);
     } else
         fputs(", as far as this grid can tell", page->out);
-    fprintf(page->out, " its least value over all %s on the box",
-            facts->heated ? "densities" : "probability measures");
+    fprintf(page->out, " its least value over all %s",
+            facts->heated ? "densities on this grid" : "probability measures on the box");
+    if (facts->heated && !isnan(facts->continuum)) {
+        fputs("; for <i>h</i> → 0 that value is ", page->out);
+        hf_html_known(page->out, facts->continuum, facts->continuum_error, 6);
+        fputs(" ± ", page->out);
+        hf_html_number(page->out, facts->continuum_error, 1);
+        fputs(" nat", page->out);
+    }
 }
 
 static void write_sentence(const hf_page *page) {
@@ -108,10 +117,23 @@ static void write_sentence(const hf_page *page) {
     fputs("</p>\n", out);
 }
 
+static void write_walls(const hf_page *page) {
+    if (!page->facts.at_walls)
+        return;
+    fputs("<p class=\"overall\">", page->out);
+    hf_html_badge(page->out, HF_TONE_BAD, "Box too small");
+    fputs(" <span>At the end ", page->out);
+    hf_html_number(page->out, 100 * page->report->solved->wall_mass, 2);
+    fputs(" % of the mass is at the walls: what is said here is of this box, and not of the unbounded "
+          "problem.</span></p>\n",
+          page->out);
+}
+
 void hf_report_write_summary(const hf_page *page) {
     static const char *const words[] = {"Confirmed", "Contradicted", "Open"};
     const hf_solution *solution = page->report->solution;
     hf_tone tone = overall(&page->facts);
+    bool walled = tone == HF_TONE_GOOD && page->facts.at_walls;
     fputs("<header>\n<p class=\"kind\">headflow report · case <b>", page->out);
     hf_html_text(page->out, hf_solution_name(solution));
     fputs("</b></p>\n<h1>", page->out);
@@ -119,8 +141,13 @@ void hf_report_write_summary(const hf_page *page) {
     fputs("</h1>\n", page->out);
     write_sentence(page);
     fputs("<p class=\"overall\">", page->out);
-    hf_html_badge(page->out, tone, words[tone]);
+    if (walled)
+        hf_html_badge(page->out, HF_TONE_GREY, "Confirmed but for the walls");
+    else
+        hf_html_badge(page->out, tone, words[tone]);
     fputs(" <span>", page->out);
     write_verdict(page->out, &page->facts);
-    fputs("</span></p>\n</header>\n", page->out);
+    fputs("</span></p>\n", page->out);
+    write_walls(page);
+    fputs("</header>\n", page->out);
 }

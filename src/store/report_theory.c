@@ -80,14 +80,26 @@ static void write_fact(FILE *out, const char *what, double value, int digits, co
     hf_report_fact_end(out, remark);
 }
 
+/* To four digits at least. */
+static void write_extrapolated(FILE *out, const hf_approach *approach) {
+    hf_html_known(out, approach->limit, fmin(approach->limit_error, 1e-4 * fabs(approach->limit)), 4);
+    fputs("</dd><dd class=\"remark\">extrapolated from the run, known to ", out);
+    hf_html_number(out, approach->limit_error, 1);
+    fputs("</dd></div>\n", out);
+}
+
 /* What is measured against the limit. */
 static void write_decay(FILE *out, const hf_approach *approach, char energy) {
     char what[256];
     snprintf(what, sizeof what, "Limit <i>%c</i><sub>∞</sub>", energy);
     hf_report_fact_begin(out, what);
-    hf_html_known(out, approach->limit, approach->extrapolated ? approach->limit_error : NAN, 10);
-    hf_report_fact_end(out, approach->extrapolated ? "extrapolated from the run"
-                                                   : "that of the measure it goes to");
+    if (approach->extrapolated)
+        write_extrapolated(out, approach);
+    else {
+        hf_html_number(out, approach->limit, 10);
+        hf_report_fact_end(out, energy == 'F' ? "that of the Gibbs density on this grid"
+                                              : "that of the measure it goes to");
+    }
     snprintf(what, sizeof what,
              "Slope of log <i>D</i> against log(<i>%c</i> − <i>%c</i><sub>∞</sub>), Łojasiewicz’s 2<i>θ</i>",
              energy, energy);

@@ -116,6 +116,7 @@ static hf_status write_goal(hf_error *error, hf_dataset *dataset, const hf_rest 
     size_t modes = goal->atoms.count * goal->atoms.dim;
     HF_TRY(hf_dataset_set_number(error, dataset, "spread", rest->spread));
     HF_TRY(hf_dataset_set_integer(error, dataset, "concentrated", rest->concentrated));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "arrives", rest->arrives));
     if (!rest->concentrated)
         return hf_dataset_set_text(error, dataset, NULL, "goal_missing", rest->missing);
     HF_TRY(hf_dataset_set_number(error, dataset, "goal_risk", goal->risk));
@@ -196,9 +197,9 @@ static const struct {
      offsetof(hf_local_rate, promised)},
     {{"local_measured", {"local_rate"}, "1", "the same of the solution", 0, false},
      offsetof(hf_local_rate, measured.value)},
-    {{"local_lower", {"local_rate"}, "1", "lower end of the interval of it", 0, false},
+    {{"local_lower", {"local_rate"}, "1", "least local rate in the window", 0, false},
      offsetof(hf_local_rate, measured.lower)},
-    {{"local_upper", {"local_rate"}, "1", "upper end of the interval of it", 0, false},
+    {{"local_upper", {"local_rate"}, "1", "largest local rate in the window", 0, false},
      offsetof(hf_local_rate, measured.upper)},
     {{"local_first", {"local_rate"}, "1", "time from which it is measured", 0, false},
      offsetof(hf_local_rate, measured.first)},

@@ -4,7 +4,11 @@
  * Near rest D = K (R - R_inf)^s. With s = 1, R against D is a line that meets D = 0 at R_inf; slower modes
  * that are still to come bend it so that its intercept lies above R_inf. The three constants K, s, R_inf
  * fitted together are exact for algebraic decays too, and lie below R_inf for a mixture of modes, whose bend
- * they take for a larger s. An extrapolated limit is the fitted one; how far the two differ is its error. */
+ * they take for a larger s. An extrapolated limit is the fitted one; how far the two differ is its error.
+ *
+ * A limit may be given that the course cannot reach: that of Diracs, which a grid does not hold. The course
+ * then goes to a limit of its own, above, and R - R_inf stalls while D goes on to fall, as in a slow
+ * algebraic decay. So a given limit is known to its distance from the extrapolated one only. */
 #include <headflow/stationary.h>
 
 #include <math.h>
@@ -119,18 +123,30 @@ static double fit_power(const hf_course *course, size_t first, size_t last) {
     return 0.5 * (a + b);
 }
 
-static void extrapolate(const hf_course *course, hf_approach *out) {
+typedef struct extrapolation {
+    double limit, error; /* NAN where the course shows none */
+} extrapolation;
+
+static extrapolation extrapolate(const hf_course *course, double minimum) {
+    const extrapolation none = {NAN, NAN};
     size_t first, last;
-    out->limit = out->limit_error = NAN;
     if (!find_tail(course, &first, &last))
-        return;
+        return none;
     double line_limit = fit(course, 0, first, last, dissipation_of, risk_of).intercept;
     double power = course->risk[last] - exp(fit_power(course, first, last));
     if (!(line_limit < course->risk[last]))
-        return;
-    out->limit = isfinite(power) ? power : line_limit;
-    out->limit_error = fmax(isfinite(power) ? fabs(power - line_limit) : course->risk[last] - line_limit,
-                            above_noise * course->noise);
+        return none;
+    double found = isfinite(power) ? power : line_limit;
+    double error = isfinite(power) ? fabs(power - line_limit) : course->risk[last] - line_limit;
+    double possible = fmin(fmax(found, minimum), course->risk[course->count - 1]); /* minimum may be NAN */
+    return (extrapolation){possible, fmax(error + fabs(possible - found), above_noise * course->noise)};
+}
+
+static void find_limit(const hf_course *course, double given, hf_approach *out) {
+    extrapolation own = extrapolate(course, out->minimum);
+    out->extrapolated = isnan(given);
+    out->limit = out->extrapolated ? own.limit : given;
+    out->limit_error = out->extrapolated ? own.error : isnan(own.limit) ? 0 : fabs(own.limit - given);
 }
 
 /* ---- exponent and rate --------------------------------------------------------------------------- */
@@ -192,8 +208,9 @@ static double dominate(const hf_course *course, double lowest, double error) {
 
 static double balance_of(const hf_course *course) {
     double worst = 0;
-    for (size_t i = 0; i < course->count; i++)
-        worst = fmax(worst, fabs(course->risk[0] - course->risk[i] - course->dissipated[i]));
+    for (size_t i = course->start; i < course->count; i++)
+        worst = fmax(worst, fabs(course->risk[course->start] - course->risk[i] -
+                                 (course->dissipated[i] - course->dissipated[course->start])));
     return worst;
 }
 
@@ -201,14 +218,12 @@ hf_status hf_approach_measure(hf_error *error, const hf_course *course, double l
                               hf_approach *out) {
     const hf_fit nothing = {NAN, NAN, NAN, NAN, NAN};
     size_t first, last;
-    *out = (hf_approach){.limit = limit, .minimum = minimum, .exponent = nothing, .rate = nothing};
+    *out = (hf_approach){.minimum = minimum, .exponent = nothing, .rate = nothing};
     for (size_t i = 1; i < course->count; i++)
         if (!(course->time[i] > course->time[i - 1]))
             return hf_raise(error, HF_ERR_INPUT, "output times do not increase: t = %g after %g",
                             course->time[i], course->time[i - 1]);
-    out->extrapolated = isnan(limit);
-    if (out->extrapolated)
-        extrapolate(course, out);
+    find_limit(course, limit, out);
     out->balance = balance_of(course);
     out->domination = dominate(course, minimum, 0);
     out->domination_limit = dominate(course, out->limit, out->limit_error);

@@ -267,12 +267,24 @@ static hf_status concentrate(hf_error *error, const hf_problem *problem, const d
     return make_atoms(error, c, atoms);
 }
 
+static hf_status check_density(hf_error *error, size_t cells, const double *rho) {
+    double mass = 0;
+    for (size_t i = 0; i < cells; i++) {
+        if (!isfinite(rho[i]))
+            return hf_raise(error, HF_ERR_INPUT, "the density is %g in cell %zu; expected a finite number",
+                            rho[i], i);
+        mass += fmax(rho[i], 0);
+    }
+    return mass > 0 ? HF_OK : hf_raise(error, HF_ERR_INPUT, "the density has no mass");
+}
+
 hf_status hf_concentration(hf_error *error, const hf_problem *problem, const double *rho, hf_atoms *atoms,
                            double *spread) {
     const hf_grid *grid = hf_problem_grid(problem);
     concentration c = {.grid = grid, .dim = hf_grid_dim(grid), .cells = hf_grid_cells(grid)};
     *atoms = (hf_atoms){0};
     *spread = 0;
+    HF_TRY(check_density(error, c.cells, rho));
     hf_status status = concentrate(error, problem, rho, &c, atoms, spread);
     hf_array_destroy(&c.psi);
     free(c.end);

@@ -51,9 +51,9 @@ static double dot(size_t n, const double *a, const double *b) {
 /* ---- the case ------------------------------------------------------------------------------------ */
 
 /* A minimum whose gap is larger than asked for is one all the same: it says how large. */
-static hf_status find_optimum(hf_error *error, const hf_problem *problem, double gap, hf_rest *out) {
+static hf_status find_optimum(hf_error *error, const hf_problem *problem, hf_rest *out) {
     hf_error own = {0};
-    hf_status status = hf_optimum_run(&own, problem, &(hf_optimum_options){.gap = gap}, &out->optimum);
+    hf_status status = hf_optimum_run(&own, problem, NULL, &out->optimum);
     out->has_optimum = status == HF_OK || (status == HF_ERR_NUMERIC && out->optimum.atoms.count > 0);
     return out->has_optimum ? HF_OK : hf_raise(error, status, "%s", own.message);
 }
@@ -62,7 +62,7 @@ static hf_status search(hf_error *error, const hf_problem *problem, const hf_res
                         hf_rest *out) {
     if (hf_problem_temperature(problem) > 0) {
         tell(options, "the least free energy");
-        HF_TRY(hf_gibbs_run(error, problem, options->gap, &out->gibbs));
+        HF_TRY(hf_gibbs_run(error, problem, 0, &out->gibbs));
         out->has_gibbs = true;
         return HF_OK;
     }
@@ -70,7 +70,7 @@ static hf_status search(hf_error *error, const hf_problem *problem, const hf_res
     HF_TRY(hf_stationary_diracs(error, problem, options->starts, &out->tried, &out->more, &out->diracs,
                                 &out->dirac));
     tell(options, "the least risk");
-    return find_optimum(error, problem, options->gap, out);
+    return find_optimum(error, problem, out);
 }
 
 /* ---- the goal ------------------------------------------------------------------------------------ */
@@ -107,7 +107,7 @@ static hf_status find_groups(hf_error *error, const hf_solved *solved, hf_rest *
     return status;
 }
 
-/* The stationary measure beside the groups, or why there is none. Only a lack of memory is a failure. */
+/* The stationary measure beside the groups, or why there is none: that is no failure. */
 static hf_status find_goal(hf_error *error, const hf_solved *solved, hf_rest *out) {
     hf_error own = {0};
     hf_atoms atoms = {0};
@@ -123,7 +123,7 @@ static hf_status find_goal(hf_error *error, const hf_solved *solved, hf_rest *ou
     if (status != HF_OK)
         snprintf(out->missing, sizeof out->missing, "%.*s", HF_EVIDENCE_MAX - 1, own.message);
     hf_atoms_clear(&atoms);
-    return status == HF_ERR_MEMORY ? hf_raise(error, status, "%s", own.message) : HF_OK;
+    return status == HF_OK || status == HF_ERR_NUMERIC ? HF_OK : hf_raise(error, status, "%s", own.message);
 }
 
 /* Whether a solution is on the last part of the way to a risk. */
@@ -132,7 +132,7 @@ static bool nearly_at(const hf_course *course, double risk) {
     return left > -course->noise && left <= left_to_go * (course->risk[0] - risk);
 }
 
-bool hf_rest_arrives(const hf_course *course, const hf_rest *rest) {
+static bool arrives(const hf_course *course, const hf_rest *rest) {
     return rest->concentrated && rest->goal.stability != HF_UNSTABLE && nearly_at(course, rest->goal.risk);
 }
 
@@ -141,7 +141,7 @@ bool hf_rest_arrives(const hf_course *course, const hf_rest *rest) {
 static double limit_of(const hf_course *course, const hf_rest *rest) {
     if (rest->has_gibbs && nearly_at(course, rest->gibbs.free_energy))
         return rest->gibbs.free_energy;
-    return hf_rest_arrives(course, rest) ? rest->goal.risk : NAN;
+    return rest->arrives ? rest->goal.risk : NAN;
 }
 
 /* ---- local rates --------------------------------------------------------------------------------- */
@@ -162,6 +162,15 @@ static double deviation(const hf_course *course, size_t output, const double *di
     for (size_t i = 0; i < dim; i++)
         variance += direction[i] * dot(dim, course->covariance + (output * dim + i) * dim, direction);
     return sqrt(fmax(variance, 0));
+}
+
+double hf_rest_cells_wide(const hf_problem *problem, const hf_course *course, size_t output,
+                          const double *direction) {
+    const hf_grid *grid = hf_problem_grid(problem);
+    double width = 0;
+    for (size_t d = 0; d < course->dim; d++)
+        width += pow(direction[d] * hf_grid_spacing(grid, d), 2);
+    return deviation(course, output, direction) / sqrt(width);
 }
 
 /* Whether the initial density surrounds a Dirac: in each of its directions. */
@@ -188,7 +197,7 @@ static size_t find_near(const hf_grid *grid, const hf_course *course, const hf_r
             least = distance;
             near = k;
         }
-        if (rest->goal.atoms.count == 1 && hf_rest_arrives(course, rest)) {
+        if (rest->goal.atoms.count == 1 && rest->arrives) {
             displacement(grid, rest->goal.atoms.theta, theta, x);
             if (sqrt(dot(course->dim, x, x)) <= same)
                 return k;
@@ -200,21 +209,22 @@ static size_t find_near(const hf_grid *grid, const hf_course *course, const hf_r
 /* The course as far as the grid resolves its spread along a direction. */
 static hf_course resolved(const hf_problem *problem, const hf_course *course, const double *direction,
                           double cells) {
-    const hf_grid *grid = hf_problem_grid(problem);
     hf_course part = *course;
-    double width = 0;
-    for (size_t d = 0; d < course->dim; d++)
-        width += pow(direction[d] * hf_grid_spacing(grid, d), 2);
     if (hf_problem_sampling(problem) == HF_CELL_MEANS)
         for (part.count = 0; part.count < course->count; part.count++)
-            if (deviation(course, part.count, direction) < cells * sqrt(width))
+            if (hf_rest_cells_wide(problem, course, part.count, direction) < cells)
                 break;
     return part;
 }
 
+/* Of the Dirac that they are about. The spread drives what of the mean is faster than twice its own rate. */
 static void add_rate(hf_rest *out, bool mean, double promised, hf_fit measured) {
     if (isfinite(measured.value) && out->rates < HF_RATES_MAX)
-        out->rate[out->rates++] = (hf_local_rate){.mean = mean, .promised = promised, .measured = measured};
+        out->rate[out->rates++] =
+            (hf_local_rate){.mean = mean,
+                            .promised = promised,
+                            .measured = measured,
+                            .driven = mean && promised > 2 * out->dirac[out->near].spread[0]};
 }
 
 /* course: with its means as displacements from the Dirac. */
@@ -252,17 +262,43 @@ static hf_status find_rates(hf_error *error, const hf_solved *solved, hf_rest *o
     return HF_OK;
 }
 
+/* ---- what is given -------------------------------------------------------------------------------- */
+
+/* size: numbers at an output; heated: they may be infinite */
+static hf_status check_series(hf_error *error, const hf_course *course, const char *name,
+                              const double *series, size_t size, bool heated) {
+    for (size_t i = 0; i < course->count * size; i++)
+        if (!isfinite(series[i]) && !(heated && series[i] > 0))
+            return hf_raise(error, HF_ERR_INPUT, "%s of the solution at t = %g: %g; expected a finite number",
+                            name, course->time[i / size], series[i]);
+    return HF_OK;
+}
+
+static hf_status check_solved(hf_error *error, const hf_problem *problem, const hf_solved *solved) {
+    const hf_course *c = &solved->course;
+    bool heated = hf_problem_temperature(problem) > 0;
+    HF_TRY(check_series(error, c, heated ? "free energy" : "risk", c->risk, 1, false));
+    HF_TRY(check_series(error, c, "gap", solved->gap, 1, false));
+    HF_TRY(check_series(error, c, "dissipation", c->dissipation, 1, heated));
+    HF_TRY(check_series(error, c, "dissipated", c->dissipated, 1, false));
+    HF_TRY(check_series(error, c, "mean", c->mean, c->dim, false));
+    return check_series(error, c, "covariance", c->covariance, c->dim * c->dim, false);
+}
+
 /* ---- all of it ----------------------------------------------------------------------------------- */
 
-static hf_status measure_solution(hf_error *error, const hf_problem *problem, const hf_solved *solved,
+static hf_status measure_solution(hf_error *error, const hf_problem *problem, const hf_solved *given,
                                   const hf_rest_options *options, hf_rest *out) {
+    hf_solved solved = *given;
+    solved.course.start = out->has_gibbs && solved.course.count > 1 ? 1 : 0;
     out->has_course = true;
     tell(options, "the course to rest");
-    HF_TRY(find_goal(error, solved, out));
-    double limit = limit_of(&solved->course, out);
-    HF_TRY(hf_approach_measure(error, &solved->course, limit, hf_rest_minimum(out), &out->approach));
-    HF_TRY(find_rates(error, solved, out));
-    hf_rest_judge(problem, solved, out);
+    HF_TRY(find_goal(error, &solved, out));
+    out->arrives = arrives(&solved.course, out);
+    double limit = limit_of(&solved.course, out);
+    HF_TRY(hf_approach_measure(error, &solved.course, limit, hf_rest_minimum(out), &out->approach));
+    HF_TRY(find_rates(error, &solved, out));
+    hf_rest_judge(problem, &solved, out);
     return HF_OK;
 }
 
@@ -271,7 +307,9 @@ hf_status hf_rest_measure(hf_error *error, const hf_problem *problem, const hf_s
     static const hf_rest_options defaults;
     *out = (hf_rest){0};
     options = options != NULL ? options : &defaults;
-    hf_status status = search(error, problem, options, out);
+    hf_status status = solved != NULL ? check_solved(error, problem, solved) : HF_OK;
+    if (status == HF_OK)
+        status = search(error, problem, options, out);
     out->near = out->diracs;
     if (status == HF_OK && solved != NULL)
         status = measure_solution(error, problem, solved, options, out);

@@ -7,9 +7,9 @@
 /* The least risk, or free energy, that is known; NAN: none. */
 double hf_rest_minimum(const hf_rest *rest);
 
-/* Whether the solution goes to the stationary measure beside its groups, as far as can be seen: it is not
- * unstable, and most of the way to its risk is done. */
-bool hf_rest_arrives(const hf_course *course, const hf_rest *rest);
+/* Standard deviation along a direction at an output, in widths of a cell along it. */
+double hf_rest_cells_wide(const hf_problem *problem, const hf_course *course, size_t output,
+                          const double *direction);
 
 /* Fill out->verdict from all the rest. */
 void hf_rest_judge(const hf_problem *problem, const hf_solved *solved, hf_rest *out);

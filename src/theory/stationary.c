@@ -39,6 +39,9 @@ static const double neighbourhood = 0.25, stride = 0.02;
 /* Eigenvalues, ascending, and unit eigenvectors, one a row, each with its largest component positive.
  * matrix: shape (n, n), overwritten. */
 static hf_status diagonalise(hf_error *error, size_t n, double *matrix, double *value, double *axis) {
+    for (size_t i = 0; i < n * n; i++)
+        if (!isfinite(matrix[i]))
+            return hf_raise(error, HF_ERR_NUMERIC, "no eigenvalues: an entry of the matrix is %g", matrix[i]);
     gsl_eigen_symmv_workspace *work = gsl_eigen_symmv_alloc(n);
     if (work == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for eigenvalues");
