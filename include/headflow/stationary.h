@@ -72,6 +72,9 @@ hf_status hf_stationary_diracs(hf_error *error, const hf_problem *problem, size_
 
 enum { HF_DIRACS_MAX = 64 };
 
+/** A gap, or a distance to the least risk [nat], of at most this is taken as that of a minimiser. */
+#define HF_OPTIMAL 1e-8
+
 /** The atoms that a density has concentrated on: its groups, where each is and how much mass it has. A group
  * is what is in the basin of one minimum of the density's potential. docs/theory.md (58).
  *  @return HF_ERR_INPUT for a density that is not finite, or without mass

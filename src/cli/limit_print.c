@@ -7,8 +7,7 @@
 
 enum { DIRACS_SHOWN = 12, ATOMS_SHOWN = 16, WIDTH = 108 };
 
-static const double optimal_gap = 1e-8; /* what is taken as zero of a gap */
-static const double walled = 1e-3;      /* mass at the walls that makes a solution one of the box */
+static const double walled = 1e-3; /* mass at the walls that makes a solution one of the box */
 
 /* ---- pieces ----------------------------------------------------------------------------------------- */
 
@@ -154,14 +153,14 @@ static void print_optimality(const hf_rest *rest) {
     const hf_stationary *goal = &rest->goal;
     char gap[32];
     cli_write_gap(goal->gap, sizeof gap, gap);
-    if (goal->gap <= optimal_gap)
+    if (goal->gap <= HF_OPTIMAL)
         printf("  the minimiser of the risk: gap %s\n", gap);
-    else if (rest->has_optimum && goal->risk - rest->optimum.risk > optimal_gap)
+    else if (rest->has_optimum && goal->risk - rest->optimum.risk > HF_OPTIMAL)
         printf("  stationary and not optimal: its risk is above the least by %.6g nat, gap %.4g nat\n",
                goal->risk - rest->optimum.risk, goal->gap);
     else
         printf("  not the minimiser: gap %.4g nat, and its risk is within %.1g nat of the least\n", goal->gap,
-               optimal_gap);
+               HF_OPTIMAL);
 }
 
 static void print_arrival(const hf_solved *solved, const hf_rest *rest) {

@@ -142,8 +142,7 @@ static void gather_theory(const hf_report *report, hf_report_facts *out) {
 }
 
 bool hf_report_is_minimiser(const hf_rest *rest) {
-    static const double rounding = 1e-9; /* of two risks that are found in different ways */
-    return rest->goal.risk - rest->optimum.risk <= rounding + rest->optimum.gap;
+    return rest->goal.risk - rest->optimum.risk <= HF_OPTIMAL + rest->optimum.gap;
 }
 
 /* ---- promises --------------------------------------------------------------------------------------- */

@@ -8,7 +8,6 @@
 
 static const double balance_tolerance = 1e-6; /* of the fall of the risk: the integrator's own error */
 static const double at_rest = 1e-4;           /* of the largest dissipation */
-static const double optimal = 1e-8;           /* gap of a minimiser */
 static const double close_to_minimum = 1e-3;  /* of the fall of the risk: what is left of it */
 static const double agreement = 0.02;         /* of a measured rate with a promised one */
 static const double disagreement = 0.2;
@@ -168,7 +167,7 @@ static void judge_optimality(const facts *f, hf_verdict *v) {
             "not at rest, and the stationary measure beside its groups is unstable: gap = %.3g at t = %g%s",
             f->solved->gap[f->last], f->course->time[f->last], wall_note(f));
     else
-        say(v, answer(goal->gap <= optimal), answer(goal->risk - f->minimum <= optimal + f->error),
+        say(v, answer(goal->gap <= HF_OPTIMAL), answer(goal->risk - f->minimum <= HF_OPTIMAL + f->error),
             "the stationary measure beside its groups: gap = %.3g, R - min R = %.3g; the run ends %.3g "
             "above%s",
             goal->gap, goal->risk - f->minimum, now - goal->risk, wall_note(f));
@@ -284,7 +283,7 @@ static bool domination_fades(const facts *f) {
 static bool ends_elsewhere(const facts *f) {
     const hf_stationary *goal = &f->rest->goal;
     bool bound = f->rest->concentrated && (f->arrives || goal->stability == HF_STABLE);
-    return bound && goal->risk - f->minimum > optimal + f->error;
+    return bound && goal->risk - f->minimum > HF_OPTIMAL + f->error;
 }
 
 /* Whether the run is at a stable minimiser, with a ratio that is still above its limit there: a lower one is
