@@ -19,7 +19,8 @@ typedef struct hf_ranks hf_ranks;
 
 /** All processes of this run when an MPI launcher has started it (more than one, or one by itself); NULL,
  * which costs nothing, when none has. Once a process.
- *  @return HF_ERR_INPUT when several processes were started and headflow was built without MPI; HF_ERR_MEMORY
+ *  @return HF_ERR_INPUT when several processes were started and headflow was built without MPI, or when the
+ * MPI allows calls of one thread only; HF_ERR_MEMORY
  */
 hf_status hf_ranks_start(hf_error *error, hf_ranks **out);
 void hf_ranks_stop(hf_ranks **ranks);
@@ -40,7 +41,12 @@ void hf_ranks_max(const hf_ranks *ranks, size_t count, double *x);
 void hf_ranks_send(const hf_ranks *ranks, size_t to, size_t count, const double *x);
 void hf_ranks_receive(const hf_ranks *ranks, size_t from, size_t count, double *x);
 
-/** Let all ranks leave with the failure of the first that has one.
+/** Whether numbers from another rank wait to be received, and from which; not collective. */
+bool hf_ranks_probe(const hf_ranks *ranks, size_t *from);
+
+/** Let all ranks leave with the failure of the first that has one. When the others do not come to agree
+ * within seconds, since they wait for this one elsewhere, a rank that failed prints its message and ends them
+ * all, with the exit code of its status.
  *  @param[in] status  this rank's own; its message is in `error`
  *  @return HF_OK when all have HF_OK; else the status, with the message in `error`, on all ranks */
 hf_status hf_ranks_agree(hf_error *error, const hf_ranks *ranks, hf_status status);
