@@ -37,6 +37,10 @@ void hf_case_names_destroy(size_t count, hf_case_entry **entries);
 hf_status hf_case_read(hf_error *error, const char *path, size_t override_count,
                        const char *const overrides[], hf_problem **problem, char **text);
 
+/** The same as a problem that ranks share: hf_problem_ranks. Each of them reads the files by itself. */
+hf_status hf_case_read_shared(hf_error *error, const hf_ranks *ranks, const char *path, size_t override_count,
+                              const char *const overrides[], hf_problem **problem, char **text);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@
 #define HEADFLOW_FLOW_H
 
 #include <headflow/attention.h>
+#include <headflow/ranks.h>
 #include <headflow/risk.h>
 #include <headflow/transport.h>
 
@@ -99,6 +100,7 @@ typedef struct hf_problem_input {
     double stop;                    /**< stop when the dissipation falls to this value; 0: never */
     bool estimate;                  /**< whether a run is to estimate its own error, by hf_estimate_run */
     hf_particles particles;         /**< heads_count 0: none */
+    const hf_ranks *ranks;          /**< who share the work, borrowed, outlives the problem; NULL: alone */
 } hf_problem_input;
 
 typedef struct hf_problem hf_problem;
@@ -140,6 +142,7 @@ double hf_problem_atol(const hf_problem *problem);
 double hf_problem_stop(const hf_problem *problem);
 bool hf_problem_estimate(const hf_problem *problem);
 size_t hf_problem_outputs(const hf_problem *problem);
+const hf_ranks *hf_problem_ranks(const hf_problem *problem); /**< NULL: alone */
 /** The output times, index < outputs: the first is 0, the last exactly the end. */
 double hf_problem_output_time(const hf_problem *problem, size_t index);
 

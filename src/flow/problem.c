@@ -21,6 +21,7 @@ struct hf_problem {
     size_t outputs;
     bool estimate;
     hf_particles particles;
+    const hf_ranks *ranks;
 };
 
 enum { GIB = 1 << 30 };
@@ -196,6 +197,7 @@ static hf_status fill(hf_error *error, hf_problem *problem, const hf_problem_inp
     problem->outputs = input->outputs > 0 ? input->outputs : 33;
     problem->estimate = input->estimate;
     problem->particles = input->particles;
+    problem->ranks = input->ranks;
     HF_TRY(settle(error, problem, input->dim, input->axes, input->flux, input->limiter));
     return check_estimate(error, problem);
 }
@@ -322,6 +324,9 @@ bool hf_problem_estimate(const hf_problem *problem) {
 }
 size_t hf_problem_outputs(const hf_problem *problem) {
     return problem->outputs;
+}
+const hf_ranks *hf_problem_ranks(const hf_problem *problem) {
+    return problem->ranks;
 }
 double hf_problem_output_time(const hf_problem *problem, size_t index) {
     size_t last = problem->outputs - 1;

@@ -97,8 +97,9 @@ static hf_status read_sections(hf_error *error, const char *path, const hf_yaml 
 
 /** The problem of a tree. Once the sections are read, all values are fine one by one; what hf_problem_create
  *  can still refuse is their size together, which the grid decides. */
-static hf_status build(hf_error *error, const char *path, const hf_yaml *root, hf_problem **problem) {
-    hf_case c = {0};
+static hf_status build(hf_error *error, const hf_ranks *ranks, const char *path, const hf_yaml *root,
+                       hf_problem **problem) {
+    hf_case c = {.input.ranks = ranks};
     hf_status status = read_sections(error, path, root, &c);
     if (status == HF_OK) {
         hf_error inner = {0};
@@ -131,28 +132,28 @@ static hf_status annotate(hf_error *error, const char *text, size_t count, const
 }
 
 /** From text to problem: the tree lives only here. */
-static hf_status read_text(hf_error *error, const char *path, const char *text, size_t length, size_t count,
-                           const char *const overrides[], hf_problem **problem) {
+static hf_status read_text(hf_error *error, const hf_ranks *ranks, const char *path, const char *text,
+                           size_t length, size_t count, const char *const overrides[], hf_problem **problem) {
     hf_yaml *root;
     HF_TRY(hf_yaml_parse(error, path, false, text, length, &root));
     hf_status status = HF_OK;
     for (size_t k = 0; k < count && status == HF_OK; k++)
         status = hf_yaml_set(error, root, overrides[k]);
     if (status == HF_OK)
-        status = build(error, path, root, problem);
+        status = build(error, ranks, path, root, problem);
     hf_yaml_destroy(&root);
     return status;
 }
 
-hf_status hf_case_read(hf_error *error, const char *path, size_t override_count,
-                       const char *const overrides[], hf_problem **problem, char **text) {
+hf_status hf_case_read_shared(hf_error *error, const hf_ranks *ranks, const char *path, size_t override_count,
+                              const char *const overrides[], hf_problem **problem, char **text) {
     *problem = NULL;
     if (text)
         *text = NULL;
     size_t length;
     char *content;
     HF_TRY(hf_yaml_load(error, path, &length, &content));
-    hf_status status = read_text(error, path, content, length, override_count, overrides, problem);
+    hf_status status = read_text(error, ranks, path, content, length, override_count, overrides, problem);
     if (status == HF_OK && text) {
         status = annotate(error, content, override_count, overrides, text);
         if (status != HF_OK)
@@ -160,4 +161,9 @@ hf_status hf_case_read(hf_error *error, const char *path, size_t override_count,
     }
     free(content);
     return status;
+}
+
+hf_status hf_case_read(hf_error *error, const char *path, size_t override_count,
+                       const char *const overrides[], hf_problem **problem, char **text) {
+    return hf_case_read_shared(error, NULL, path, override_count, overrides, problem, text);
 }
