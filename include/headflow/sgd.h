@@ -45,7 +45,10 @@ typedef struct hf_sgd_observer {
     void (*progress)(void *self, double done);
 } hf_sgd_observer;
 
-/** All members of all ensembles that the observer does not have, on all threads, the dearest first. */
+/** All members of all ensembles that the observer does not have, on all threads, the dearest first. Of a
+ * problem that ranks share it is collective: all of them train, and the first rank's observer alone is
+ * called. Threads and ranks do not change a member by a bit.
+ *  @return the first failure, of a member, of memory or of `put`: the same on all ranks */
 hf_status hf_sgd_run_all(hf_error *error, const hf_problem *problem, size_t ensembles,
                          const hf_ensemble ensemble[], size_t seeds, size_t times, const double time[],
                          const hf_sgd_observer *observer);
