@@ -3,6 +3,7 @@
 #define HF_CLI_CLI_H
 
 #include <headflow/optimum.h>
+#include <headflow/ranks.h>
 
 #include <stdio.h>
 
@@ -29,9 +30,17 @@ typedef enum cli_option {
     CLI_STARTS = 65536
 } cli_option;
 
+/* What a verb does when mpirun has started several processes. */
+typedef enum cli_ranks {
+    CLI_ALONE,   /* refuses */
+    CLI_FIRST,   /* the first of them runs it */
+    CLI_TOGETHER /* all of them run it; all but the first are quiet */
+} cli_ranks;
+
 typedef struct cli_call {
-    const char *argument; /* CASE or PATH; NULL for a verb without one */
-    size_t file_count;    /* of what comes after it, where a verb takes more */
+    const hf_ranks *ranks; /* NULL: alone */
+    const char *argument;  /* CASE or PATH; NULL for a verb without one */
+    size_t file_count;     /* of what comes after it, where a verb takes more */
     const char *files[CLI_FILES_MAX];
     size_t override_count;
     const char *overrides[CLI_OVERRIDES_MAX];
@@ -48,6 +57,7 @@ typedef struct cli_verb {
     const char *name, *argument, *summary, *help;
     unsigned options;  /* which of cli_option */
     const char *files; /* what may come after the argument, any number of them; NULL: nothing */
+    cli_ranks ranks;
     hf_status (*run)(hf_error *error, const cli_call *call);
 } cli_verb;
 
@@ -62,7 +72,7 @@ hf_status cli_parse(hf_error *error, const cli_verb *verb, int count, char *cons
 void cli_print_options(FILE *file, const cli_verb *verb);
 
 /* The case that a call names: its problem and the text to keep with its results. Both belong to the caller.
- */
+ * Collective. */
 hf_status cli_read_case(hf_error *error, const cli_call *call, hf_problem **problem, char **text);
 
 /* The path of a result: DIR/FILE, where DIR is the option -o or output/NAME. On the heap. */

@@ -18,5 +18,6 @@ const cli_verb cli_list = {
     .name = "list",
     .summary = "the named cases, a line each",
     .help = "Lists the named cases: those of $HEADFLOW_CASES, of ./cases, or the installed ones.",
+    .ranks = CLI_FIRST,
     .run = run,
 };

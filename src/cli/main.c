@@ -59,41 +59,65 @@ static const cli_verb *find_verb(hf_error *error, const char *name) {
     return NULL;
 }
 
-static hf_status dispatch(hf_error *error, int count, char *const arguments[]) {
+static bool asks_for_help(const char *argument) {
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+/* Run a verb on one process, or on those of an MPI run as it can. */
+static hf_status run_verb(hf_error *error, const hf_ranks *ranks, const cli_verb *verb, int count,
+                          char *const arguments[]) {
+    bool first = hf_ranks_index(ranks) == 0;
+    for (int i = 0; i < count; i++)
+        if (asks_for_help(arguments[i])) {
+            if (first)
+                print_verb_help(verb);
+            return HF_OK;
+        }
+    if (hf_ranks_count(ranks) > 1 && verb->ranks == CLI_ALONE)
+        return hf_raise(error, HF_ERR_INPUT, "%s runs on one process; start it without mpirun", verb->name);
+    cli_call call = {.ranks = ranks};
+    HF_TRY(cli_parse(error, verb, count, arguments, &call));
+    call.quiet = call.quiet || !first;
+    call.json = call.json && first;
+    return first || verb->ranks == CLI_TOGETHER ? verb->run(error, &call) : HF_OK;
+}
+
+static hf_status dispatch(hf_error *error, const hf_ranks *ranks, int count, char *const arguments[]) {
+    bool first = hf_ranks_index(ranks) == 0;
     if (count < 2) {
         char all[VERBS * VERB_MAX];
-        print_help(stderr);
+        if (first)
+            print_help(stderr);
         return hf_raise(error, HF_ERR_INPUT, "no verb; expected one of %s", list_verbs(all));
     }
-    if (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0) {
-        print_help(stdout);
+    if (asks_for_help(arguments[1])) {
+        if (first)
+            print_help(stdout);
         return HF_OK;
     }
     if (strcmp(arguments[1], "--version") == 0) {
-        printf("headflow %s\n", hf_version());
+        if (first)
+            printf("headflow %s\n", hf_version());
         return HF_OK;
     }
     const cli_verb *verb = find_verb(error, arguments[1]);
-    if (verb == NULL)
-        return error->status;
-    for (int i = 2; i < count; i++)
-        if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0) {
-            print_verb_help(verb);
-            return HF_OK;
-        }
-    cli_call call = {0};
-    HF_TRY(cli_parse(error, verb, count - 2, arguments + 2, &call));
-    return verb->run(error, &call);
+    return verb != NULL ? run_verb(error, ranks, verb, count - 2, arguments + 2) : error->status;
 }
 
 int main(int count, char *arguments[]) {
     hf_error error = {0};
+    hf_ranks *ranks;
     gsl_set_error_handler_off(); /* GSL would abort; its results are checked where they are used */
-    hf_status status = dispatch(&error, count, arguments);
+    hf_status status = hf_ranks_start(&error, &ranks);
+    if (status == HF_OK)
+        status = dispatch(&error, ranks, count, arguments);
     if (status == HF_OK && (fflush(stdout) != 0 || ferror(stdout)))
         status = hf_raise(&error, HF_ERR_IO, "standard output cannot be written");
-    if (status != HF_OK)
+    status = hf_ranks_agree(&error, ranks, status);
+    if (status != HF_OK && hf_ranks_index(ranks) == 0)
         fprintf(stderr, "headflow: %s\n", error.message);
+    hf_ranks_stop(
+        &ranks); /* after the message: mpirun ends all when the first of them exits with a failure */
     if (status == HF_ERR_IO) {
         /* a file that could not be closed stays open inside HDF5, whose exit handler would crash on it */
         fflush(NULL);

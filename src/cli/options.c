@@ -203,14 +203,19 @@ hf_status cli_parse(hf_error *error, const cli_verb *verb, int count, char *cons
     return HF_OK;
 }
 
-hf_status cli_read_case(hf_error *error, const cli_call *call, hf_problem **problem, char **text) {
+static hf_status read_case(hf_error *error, const cli_call *call, hf_problem **problem, char **text) {
     char *path;
-    *problem = NULL;
-    *text = NULL;
     HF_TRY(hf_case_find(error, call->argument, &path));
-    hf_status status = hf_case_read(error, path, call->override_count, call->overrides, problem, text);
+    hf_status status =
+        hf_case_read_shared(error, call->ranks, path, call->override_count, call->overrides, problem, text);
     free(path);
     return status;
+}
+
+hf_status cli_read_case(hf_error *error, const cli_call *call, hf_problem **problem, char **text) {
+    *problem = NULL;
+    *text = NULL;
+    return hf_ranks_agree(error, call->ranks, read_case(error, call, problem, text));
 }
 
 hf_status cli_output_path(hf_error *error, const cli_call *call, const hf_problem *problem, const char *file,

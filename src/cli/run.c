@@ -17,6 +17,7 @@ static const double wall_error = 0.02;
 static const double resolved_limit = 1e-2;
 
 typedef struct report {
+    const hf_ranks *ranks;
     const hf_problem *problem;
     hf_observer writer; /* solution.nc */
     bool quiet, terminal;
@@ -55,12 +56,12 @@ static hf_status output(hf_error *error, void *self, const hf_record *record, co
         double lost = r->start.free_energy - record->free_energy;
         r->balance = fmax(r->balance, fabs(lost - (record->dissipated - r->start.dissipated)));
     }
-    return r->writer.output(error, r->writer.self, record, rho);
+    return hf_ranks_agree(error, r->ranks, r->writer.output(error, r->writer.self, record, rho));
 }
 
 static hf_status logits(hf_error *error, void *self, double time, const double *z) {
     report *r = self;
-    return r->writer.logits(error, r->writer.self, time, z);
+    return hf_ranks_agree(error, r->ranks, r->writer.logits(error, r->writer.self, time, z));
 }
 
 static hf_status step(hf_error *error, void *self, double time, const hf_statistics *statistics) {
@@ -237,7 +238,7 @@ static hf_status estimate(hf_error *error, report *r, hf_solution_writer *writer
 /* docs/numerics.md (28) for the bound. */
 static void warn_of_walls(const report *r) {
     const hf_flux *flux = hf_problem_flux(r->problem);
-    if (!(r->wall_mass > wall_warning))
+    if (!(r->wall_mass > wall_warning) || hf_ranks_index(r->ranks) > 0)
         return;
     if (flux->dual)
         fprintf(
@@ -271,21 +272,23 @@ static hf_status integrate(hf_error *error, const cli_call *call, const hf_probl
     hf_solution_writer *writer;
     hf_flow *flow = NULL;
     hf_statistics statistics = {0};
-    report r = {.problem = problem,
+    report r = {.ranks = call->ranks,
+                .problem = problem,
                 .quiet = call->quiet,
                 .terminal = isatty(STDERR_FILENO),
                 .minimum = INFINITY,
                 .lowest = INFINITY,
                 .balance = NAN};
     double started = hf_seconds();
-    HF_TRY(hf_solution_writer_create(error, path, problem, text, &writer));
-    r.writer = hf_solution_writer_observer(writer);
-    hf_observer observer = {.self = &r, .output = output, .logits = logits, .step = step};
-    hf_status status = HF_OK;
-    if (hf_problem_estimate(problem)) /* a stationary end is an output more */
-        status = hf_allocate(error, hf_problem_outputs(problem) + 1, sizeof *r.records, &r.records);
+    hf_status status = hf_solution_writer_create(error, path, problem, text, &writer);
     if (status == HF_OK)
-        status = hf_flow_create(error, problem, &flow);
+        r.writer = hf_solution_writer_observer(writer);
+    hf_observer observer = {.self = &r, .output = output, .logits = logits, .step = step};
+    if (status == HF_OK && hf_problem_estimate(problem)) /* a stationary end is an output more */
+        status = hf_allocate(error, hf_problem_outputs(problem) + 1, sizeof *r.records, &r.records);
+    status = hf_ranks_agree(error, r.ranks, status);
+    if (status == HF_OK)
+        status = hf_ranks_agree(error, r.ranks, hf_flow_create(error, problem, &flow));
     if (status == HF_OK)
         status = hf_flow_integrate(error, flow, &observer, NULL, &statistics);
     /* a solution is kept also where its error cannot be estimated */
@@ -305,6 +308,9 @@ static hf_status integrate(hf_error *error, const cli_call *call, const hf_probl
 }
 
 static hf_status run(hf_error *error, const cli_call *call) {
+    if (hf_ranks_count(call->ranks) > 1)
+        return hf_raise(error, HF_ERR_INPUT,
+                        "run: the grid is not divided among processes yet; start it without mpirun");
     hf_problem *problem;
     char *text = NULL, *path = NULL;
     hf_status status = cli_read_case(error, call, &problem, &text);
@@ -325,5 +331,6 @@ const cli_verb cli_run = {
     .help = "Integrates the head density of a case from its initial density to time.end and writes\n"
             "output/NAME/solution.nc. CASE is a name (headflow list) or the path of a case file.",
     .options = CLI_SET | CLI_OUTPUT | CLI_QUIET | CLI_JSON,
+    .ranks = CLI_TOGETHER,
     .run = run,
 };

@@ -11,6 +11,7 @@ typedef struct report {
     hf_particles_writer *writer;
     bool quiet, terminal, line_open;
     double started, resumed, last_line; /* [s]; share of the work that was there at the start */
+    size_t there;                       /* members that were there at the start */
 } report;
 
 static bool has(void *self, size_t ensemble, size_t seed) {
@@ -43,39 +44,56 @@ static void list_ensembles(const hf_particles *p, hf_ensemble *ensembles) {
                 *ensembles++ = (hf_ensemble){p->heads[n], p->step[e], p->batch[b]};
 }
 
+/* The file, with the members that an interrupted run left behind: on the first rank. */
+static hf_status open_writer(hf_error *error, const hf_particles_layout *layout, const char *path,
+                             report *r) {
+    size_t members = layout->ensemble_count * layout->seeds;
+    HF_TRY(hf_particles_writer_create(error, path, layout, &r->writer));
+    for (size_t k = 0; k < members; k++)
+        r->there += hf_particles_writer_has(r->writer, k / layout->seeds, k % layout->seeds);
+    if (r->there > 0 && !r->quiet)
+        fprintf(stderr, "going on: %zu of %zu members were there\n", r->there, members);
+    r->resumed = (double)r->there / (double)members;
+    return HF_OK;
+}
+
+static void conclude(const cli_call *call, const hf_particles_layout *layout, const report *r,
+                     const char *path) {
+    double seconds = hf_seconds() - r->started;
+    if (!call->quiet)
+        printf("%s: %s\n  %zu ensembles of %zu seeds, %zu times to t = %g, in %.3g s\nwrote %s\n",
+               layout->name, layout->title, layout->ensemble_count, layout->seeds, layout->time_count,
+               layout->times[layout->time_count - 1], seconds, path);
+    if (!call->json)
+        return;
+    printf("{\"case\": ");
+    cli_print_json_string(stdout, layout->name);
+    printf(", \"ensembles\": %zu, \"seeds\": %zu, \"members_resumed\": %zu, ", layout->ensemble_count,
+           layout->seeds, r->there);
+    cli_print_json_number(stdout, "seconds", seconds);
+    printf(", \"output\": ");
+    cli_print_json_string(stdout, path);
+    printf("}\n");
+}
+
 static hf_status write_members(hf_error *error, const cli_call *call, const hf_particles_layout *layout,
                                const hf_problem *problem, const char *path) {
     report r = {.problem = problem, .quiet = call->quiet, .terminal = isatty(STDERR_FILENO)};
-    size_t members = layout->ensemble_count * layout->seeds, there = 0;
+    bool first = hf_ranks_index(call->ranks) == 0;
     r.started = r.last_line = hf_seconds();
-    HF_TRY(hf_particles_writer_create(error, path, layout, &r.writer));
-    for (size_t k = 0; k < members; k++)
-        there += hf_particles_writer_has(r.writer, k / layout->seeds, k % layout->seeds);
-    if (there > 0 && !call->quiet)
-        fprintf(stderr, "going on: %zu of %zu members were there\n", there, members);
-    r.resumed = (double)there / (double)members;
     hf_sgd_observer observer = {.self = &r, .has = has, .put = put, .progress = progress};
-    hf_status status = hf_sgd_run_all(error, problem, layout->ensemble_count, layout->ensembles,
-                                      layout->seeds, layout->time_count, layout->times, &observer);
+    hf_status status = first ? open_writer(error, layout, path, &r) : HF_OK;
+    status = hf_ranks_agree(error, call->ranks, status);
+    if (status == HF_OK)
+        status = hf_sgd_run_all(error, problem, layout->ensemble_count, layout->ensembles, layout->seeds,
+                                layout->time_count, layout->times, &observer);
     if (r.line_open)
         fprintf(stderr, "\r\033[K");
-    if (status == HF_OK)
+    if (status == HF_OK && first)
         status = hf_particles_writer_finish(error, r.writer);
     hf_particles_writer_destroy(&r.writer);
-    if (status == HF_OK && !call->quiet)
-        printf("%s: %s\n  %zu ensembles of %zu seeds, %zu times to t = %g, in %.3g s\nwrote %s\n",
-               layout->name, layout->title, layout->ensemble_count, layout->seeds, layout->time_count,
-               layout->times[layout->time_count - 1], hf_seconds() - r.started, path);
-    if (status == HF_OK && call->json) {
-        printf("{\"case\": ");
-        cli_print_json_string(stdout, layout->name);
-        printf(", \"ensembles\": %zu, \"seeds\": %zu, \"members_resumed\": %zu, ", layout->ensemble_count,
-               layout->seeds, there);
-        cli_print_json_number(stdout, "seconds", hf_seconds() - r.started);
-        printf(", \"output\": ");
-        cli_print_json_string(stdout, path);
-        printf("}\n");
-    }
+    if (status == HF_OK)
+        conclude(call, layout, &r, path);
     return status;
 }
 
@@ -142,5 +160,6 @@ const cli_verb cli_sgd = {
         "particles and as many seeds, and writes their trajectories to output/NAME/particles.nc.\n"
         "A run that was interrupted goes on where it stopped.",
     .options = CLI_SET | CLI_OUTPUT | CLI_QUIET | CLI_JSON | CLI_OPTIMISER,
+    .ranks = CLI_TOGETHER,
     .run = run,
 };
