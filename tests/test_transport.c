@@ -2,6 +2,8 @@
  * accuracy, the limits of the Scharfetter-Gummel flux, and the adjoint schemes of the duality fluxes. */
 #include "support.h"
 
+#include "transport/schemes.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -63,22 +65,11 @@ typedef struct field {
     double speed[HF_DIM_MAX];
 } field;
 
-static void fill(const void *self, size_t first, size_t count, double *psi) {
-    memcpy(psi, ((const field *)self)->psi + first, count * sizeof *psi);
-}
-
-static void fill_flow(const void *self, size_t axis, size_t first, size_t count, const double *rho,
-                      double *flow) {
-    for (size_t i = 0; i < count; i++)
-        flow[i] = ((const field *)self)->u[axis][first + i] * rho[i];
-}
-
-static double get_speed(const void *self, size_t axis) {
-    return ((const field *)self)->speed[axis];
-}
-
+/* u of all axes lies in one array, u[0]. */
 static hf_potential asked_for(const field *f) {
-    return (hf_potential){f, fill, f->u[0] != NULL ? fill_flow : NULL, f->u[0] != NULL ? get_speed : NULL};
+    hf_potential given = {.coefficients = f->psi, .velocities = f->u[0]};
+    memcpy(given.speed, f->speed, sizeof given.speed);
+    return given;
 }
 
 static hf_transport *make_transport(const hf_grid *grid, const scheme *s) {
@@ -413,17 +404,17 @@ Test(rate, has_its_order) {
 
 /* ---- Scharfetter-Gummel -------------------------------------------------------------------------------- */
 
-/* The flux through one face with potentials +-x tau/2 on its sides. */
+/* The flux through one face with potentials x tau apart on its sides. */
 static double gummel_flux(double x, double tau, double h, double left, double right) {
-    double psi_left = x * tau / 2, psi_right = -psi_left, flux;
-    hf_faces faces = {.count = 1,
-                      .rho = {&left, &right},
-                      .psi_left = &psi_left,
-                      .psi_right = &psi_right,
-                      .spacing = h,
-                      .temperature = tau};
-    hf_flux_find("scharfetter-gummel")->evaluate(&faces, &flux);
-    return flux;
+    static const double zero;
+    double flux;
+    hf_faces faces = {.rho = {&left, &right},
+                      .base = x * tau / (h * h),
+                      .x = &zero,
+                      .diffusion = tau / (h * h),
+                      .flux = &flux};
+    hf_flux_find("scharfetter-gummel")->kernels->along(1, &faces);
+    return h * flux;
 }
 
 /* exp(-Psi/tau) is at rest in any potential, to the rounding of the fluxes that cancel. */

@@ -12,32 +12,40 @@ extern "C" {
 
 enum { HF_HALO_MAX = 4 };
 
-/** A potential that can be asked for on any contiguous range of cells. */
+/** A potential, as data: on a row, which is a cell of the grid of all axes but the last m,
+ *  Psi(x, v) = g_0 + sum_j v_j g_j + sum_d ridge_d x_d^2/2, affine in the last m coordinates v at cell
+ * centres. Axes of v have walls. docs/numerics.md (4), (25). */
 typedef struct hf_potential {
-    const void *self;
-    /** @param[out] psi  shape (count): values in cells first .. first + count - 1 */
-    void (*fill)(const void *self, size_t first, size_t count, double *psi);
-    /** For dual fluxes: u rho at the centres of the same cells, u = -d Psi/d x_axis.
-     *  @param[in]  rho   shape (count): of these cells
-     *  @param[out] flow  shape (count) */
-    void (*flow)(const void *self, size_t axis, size_t first, size_t count, const double *rho, double *flow);
-    /** For dual fluxes: max |u| along the axis, over the whole grid. */
-    double (*speed)(const void *self, size_t axis);
+    size_t affine;              /**< m; 0: any potential, a number a cell, whose rows are the cells */
+    const double *coefficients; /**< g, shape (rows, 1 + m) */
+    double ridge[HF_DIM_MAX];   /**< of each coordinate; 0 on periodic axes */
+    /** For dual fluxes: the velocities at the centres, u_d = V_0 + sum_j v_j V_j with the ridge in them.
+     * Shape (D, rows, 1 + m). */
+    const double *velocities;
+    double speed[HF_DIM_MAX]; /**< for dual fluxes: max |u_d| over the whole grid */
+    /** Rows beyond each end of an axis that the arrays have, where the grid is a part of a divided one: the
+     * rows are then the cells of the part with these margins, row-major. At least 1, of a dual flux its halo.
+     */
+    size_t margin[HF_DIM_MAX];
 } hf_potential;
 
-/** What a flux function sees: `count` faces side by side, each with its 2 halo neighbours across the face. */
-typedef struct hf_faces {
-    size_t count;
-    /** rho[k][f]: density in the k-th cell of the stencil of face f, k = 0 .. 2 halo - 1, in the direction
-     * of the axis; the face lies between k = halo - 1 and k = halo. */
-    const double *rho[2 * HF_HALO_MAX];
-    const double *flow[2 * HF_HALO_MAX]; /**< dual fluxes: u rho at the centres of the same cells */
-    double speed;                        /**< dual fluxes: max |u| along the axis */
-    const double *psi_left, *psi_right;  /**< shape (count): the potential on both sides of the face */
-    double spacing;                      /**< h */
-    double temperature;                  /**< tau */
-    const struct hf_limiter *limiter;    /**< of a limited flux */
-} hf_faces;
+/** The density beyond the ends of a part of a divided grid, `halo` of the flux cells deep: for each axis and
+ * side (0: below, 1: above) shape (cells of the axes before, halo, cells of the axes after), in the direction
+ * of the axis. NULL: the axis ends there with a wall, or wraps if it is periodic. */
+typedef struct hf_beyond {
+    const double *layers[HF_DIM_MAX][2];
+} hf_beyond;
+
+/** Takes the rate of a line of cells as soon as it is complete. */
+typedef struct hf_sink {
+    void *self;
+    /** Called by the thread that computes the line; the lines of a row come in order, from one thread.
+     *  @param[in] first  its first cell
+     *  @param[in] rate   shape (count): valid during the call */
+    void (*take)(void *self, size_t first, size_t count, const double *rate);
+} hf_sink;
+
+struct hf_kernels;
 
 /** A numerical flux. Adding one is a new file in src/transport and a line in the table of schemes.c. */
 typedef struct hf_flux {
@@ -46,13 +54,13 @@ typedef struct hf_flux {
     int order;        /**< in space: for smooth solutions; of a dual flux, for integrals of any solution */
     int halo;         /**< cells on each side of a face, 1..4 */
     size_t cells_min; /**< fewest cells of an axis */
-    bool limited;     /**< whether it takes a limiter */
+    bool limited;     /**< whether it takes a limiter, whose kernels are then used */
     bool cold, warm;  /**< whether it is for tau = 0, and for tau > 0: then with the term tau Laplace rho */
     /** Linear in the density, which is then of point values and has no sign where it is finer than the grid:
      * the transpose of a difference scheme for the adjoint equation. docs/numerics.md, section 4. */
     bool dual;
-    /** @param[out] flux  shape (faces->count): F, positive along the axis [mass/(face area time)] */
-    void (*evaluate)(const hf_faces *faces, double *flux);
+    const struct hf_dual *scheme;     /**< of a dual flux: its coefficients */
+    const struct hf_kernels *kernels; /**< its loops: src/transport/kernels.h */
 } hf_flux;
 
 const hf_flux *const *hf_fluxes(size_t *count); /**< a static table of pointers */
@@ -62,7 +70,7 @@ const hf_flux *hf_flux_find(const char *name);  /**< NULL when there is none */
 typedef struct hf_limiter {
     const char *name;
     double (*slope)(double a, double b); /**< the limited slope from the two one-sided differences */
-    void (*muscl)(const hf_faces *faces, double *flux); /**< the muscl flux with these slopes, as one loop */
+    const struct hf_kernels *kernels;    /**< the muscl flux with these slopes */
 } hf_limiter;
 
 const hf_limiter *hf_limiters(size_t *count); /**< a static table */
@@ -79,12 +87,26 @@ hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flu
                               const hf_limiter *limiter, double temperature, hf_transport **out);
 void hf_transport_destroy(hf_transport **transport);
 
-/** Rate of change of the density and the discrete dissipation D_h = sum over faces of |C| F (u - tau d log
- * rho/h). docs/numerics.md (7), (12).
+/** Rate of change of the density, docs/numerics.md (7), called by every thread of an OpenMP parallel region,
+ * of at most as many as omp_get_max_threads() said at creation; also outside of one. The threads share the
+ * cells of the first axis, or thread 0 does all where the potential is affine in all coordinates. No barrier.
+ *  @param[in]  beyond       NULL: the grid is whole
  *  @param[in]  rho          shape (cells)
- *  @param[out] rate         shape (cells), must not alias rho
- *  @param[out] dissipation  may be NULL (saves the logarithms where tau > 0)
- *  @note allocates nothing; uses the transport's workspace; conserves mass to rounding; O(cells) */
+ *  @param[out] rate         shape (cells), must not alias rho; not used where there is a sink
+ *  @param[in]  sink         NULL: the rate goes to the array
+ *  @param[in]  dissipation  whether hf_transport_dissipation will be asked (saves logarithms where tau > 0)
+ *  @note allocates nothing; the same to the bit on any number of threads; conserves mass to rounding;
+ * O(cells) */
+void hf_transport_team(hf_transport *transport, const hf_potential *potential, const hf_beyond *beyond,
+                       const double *rho, double *rate, const hf_sink *sink, bool dissipation);
+
+/** After the last hf_transport_team and a barrier: the discrete dissipation D_h = sum over faces of |C| F (u
+ * - tau d log rho/h), docs/numerics.md (12). A face counts for the cell below it, so that sums over the parts
+ * of a divided grid count each once. */
+double hf_transport_dissipation(const hf_transport *transport);
+
+/** Both on a whole grid, in a parallel region of their own.
+ *  @param[out] dissipation  may be NULL */
 void hf_transport_apply(hf_transport *transport, const hf_potential *potential, const double *rho,
                         double *rate, double *dissipation);
 

@@ -12,7 +12,7 @@ struct hf_flow {
     const hf_problem *problem;
     hf_table *table;
     hf_transport *transport;
-    hf_potential potential; /* reads `coefficients` */
+    hf_potential potential; /* of `coefficients` and `velocities` */
     double *moments;        /* shape (alpha-cells, 1 + n_v) */
     double *coefficients;   /* shape (alpha-cells, 1 + n_v) */
     double *velocities;     /* of a dual flux: shape (D, alpha-cells, 1 + n_v) */

@@ -5,22 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void fill_potential(const void *self, size_t first, size_t count, double *psi) {
-    const hf_flow *flow = self;
-    hf_table_potential(flow->table, flow->coefficients, first, count, psi);
-}
-
-static void fill_flow(const void *self, size_t axis, size_t first, size_t count, const double *rho,
-                      double *out) {
-    const hf_flow *flow = self;
-    hf_table_flow(flow->table, flow->velocities, axis, first, count, rho, out);
-}
-
-static double speed(const void *self, size_t axis) {
-    const hf_flow *flow = self;
-    return hf_table_speed(flow->table, flow->velocities, axis);
-}
-
 hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **out) {
     *out = NULL;
     hf_flow *flow;
@@ -29,7 +13,6 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
     const hf_events *events = hf_problem_events(problem);
     const hf_model *model = hf_problem_model(problem);
     flow->problem = problem;
-    flow->potential = (hf_potential){flow, fill_potential, fill_flow, speed};
     hf_status status = hf_table_create(error, model, grid, hf_problem_sampling(problem), &flow->table);
     if (status == HF_OK)
         status = hf_transport_create(error, grid, hf_problem_flux(problem), hf_problem_limiter(problem),
@@ -49,6 +32,10 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
         hf_flow_destroy(&flow);
         return status;
     }
+    flow->potential = (hf_potential){
+        .affine = terms - 1, .coefficients = flow->coefficients, .velocities = flow->velocities};
+    for (size_t d = 0; d < hf_grid_dim(grid); d++)
+        flow->potential.ridge[d] = hf_model_ridged(model, d) ? hf_model_ridge(model) : 0;
     *out = flow;
     return HF_OK;
 }
@@ -84,8 +71,11 @@ double hf_flow_prepare(hf_flow *flow, const double *rho) {
 
 void hf_flow_rate(hf_flow *flow, const double *rho, double *rate, double *dissipation) {
     hf_flow_prepare(flow, rho);
-    if (flow->velocities != NULL)
+    if (flow->velocities != NULL) {
         hf_table_velocities(flow->table, flow->coefficients, flow->velocities);
+        for (size_t d = 0; d < hf_grid_dim(hf_problem_grid(flow->problem)); d++)
+            flow->potential.speed[d] = hf_table_speed(flow->table, flow->velocities, d);
+    }
     hf_transport_apply(flow->transport, &flow->potential, rho, rate, dissipation);
 }
 

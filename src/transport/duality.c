@@ -2,57 +2,33 @@
  * the whole axis. Each is the transpose of an upwind-biased difference scheme for the adjoint equation, so
  * that it carries integrals of smooth functions at full order, whatever the density. The term tau Laplace rho
  * comes as central differences of the next even order, which have the same form as the dissipation. */
-#include "transport/schemes.h"
+#include "transport/kernels.h"
 
-#include "base/simd.h"
+static const hf_dual order5 = {
+    {37. / 60, -8. / 60, 1. / 60}, {1. / 6, -1. / 12, 1. / 60}, {49. / 36, -5. / 36, 1. / 90}};
 
-/* F = sum_k a_k (f_{R+k} + f_{L-k}) - sum_k (speed b_k + tau/h d_k) (rho_{R+k} - rho_{L-k}) */
-typedef struct coefficients {
-    double a, b, d;
-} coefficients;
+static const hf_dual order7 = {{533. / 840, -139. / 840, 29. / 840, -3. / 840},
+                               {1. / 8, -3. / 40, 1. / 40, -1. / 280},
+                               {205. / 144, -127. / 720, 17. / 720, -1. / 560}};
 
-static const coefficients order5[] = {
-    {37. / 60, 1. / 6, 49. / 36}, {-8. / 60, -1. / 12, -5. / 36}, {1. / 60, 1. / 60, 1. / 90}};
-
-static const coefficients order7[] = {{533. / 840, 1. / 8, 205. / 144},
-                                      {-139. / 840, -3. / 40, -127. / 720},
-                                      {29. / 840, 1. / 40, 17. / 720},
-                                      {-3. / 840, -1. / 280, -1. / 560}};
-
-static double dissipation(const hf_faces *faces, const coefficients *c) {
-    return faces->speed * c->b + faces->temperature / faces->spacing * c->d;
+static inline double term(const hf_faces *f, size_t j, size_t k) {
+    return (f->still[j] + f->tilt[j] * f->at[j][k]) * f->rho[j][k];
 }
 
-HF_CLONES static void evaluate5(const hf_faces *faces, double *restrict flux) {
-    const double *const *rho = faces->rho, *const *f = faces->flow;
-    const double *restrict r0 = rho[0], *restrict r1 = rho[1], *restrict r2 = rho[2], *restrict r3 = rho[3],
-                           *restrict r4 = rho[4], *restrict r5 = rho[5];
-    const double *restrict f0 = f[0], *restrict f1 = f[1], *restrict f2 = f[2], *restrict f3 = f[3],
-                           *restrict f4 = f[4], *restrict f5 = f[5];
-    const coefficients *c = order5;
-    double b0 = dissipation(faces, &c[0]), b1 = dissipation(faces, &c[1]), b2 = dissipation(faces, &c[2]);
-#pragma omp simd
-    for (size_t i = 0; i < faces->count; i++)
-        flux[i] = c[0].a * (f2[i] + f3[i]) + c[1].a * (f1[i] + f4[i]) + c[2].a * (f0[i] + f5[i]) -
-                  b0 * (r3[i] - r2[i]) - b1 * (r4[i] - r1[i]) - b2 * (r5[i] - r0[i]);
+static inline double face5(const hf_faces *f, size_t k, double u) {
+    (void)u;
+    return (term(f, 2, k) + term(f, 3, k)) + (term(f, 1, k) + term(f, 4, k)) +
+           (term(f, 0, k) + term(f, 5, k));
 }
 
-HF_CLONES static void evaluate7(const hf_faces *faces, double *restrict flux) {
-    const double *const *rho = faces->rho, *const *f = faces->flow;
-    const double *restrict r0 = rho[0], *restrict r1 = rho[1], *restrict r2 = rho[2], *restrict r3 = rho[3],
-                           *restrict r4 = rho[4], *restrict r5 = rho[5], *restrict r6 = rho[6],
-                           *restrict r7 = rho[7];
-    const double *restrict f0 = f[0], *restrict f1 = f[1], *restrict f2 = f[2], *restrict f3 = f[3],
-                           *restrict f4 = f[4], *restrict f5 = f[5], *restrict f6 = f[6], *restrict f7 = f[7];
-    const coefficients *c = order7;
-    double b0 = dissipation(faces, &c[0]), b1 = dissipation(faces, &c[1]), b2 = dissipation(faces, &c[2]),
-           b3 = dissipation(faces, &c[3]);
-#pragma omp simd
-    for (size_t i = 0; i < faces->count; i++)
-        flux[i] = c[0].a * (f3[i] + f4[i]) + c[1].a * (f2[i] + f5[i]) + c[2].a * (f1[i] + f6[i]) +
-                  c[3].a * (f0[i] + f7[i]) - b0 * (r4[i] - r3[i]) - b1 * (r5[i] - r2[i]) -
-                  b2 * (r6[i] - r1[i]) - b3 * (r7[i] - r0[i]);
+static inline double face7(const hf_faces *f, size_t k, double u) {
+    (void)u;
+    return ((term(f, 3, k) + term(f, 4, k)) + (term(f, 2, k) + term(f, 5, k))) +
+           ((term(f, 1, k) + term(f, 6, k)) + (term(f, 0, k) + term(f, 7, k)));
 }
+
+HF_KERNELS(duality5, face5);
+HF_KERNELS(duality7, face7);
 
 const hf_flux hf_flux_duality5 = {
     .name = "duality5",
@@ -63,7 +39,8 @@ const hf_flux hf_flux_duality5 = {
     .cold = true,
     .warm = true,
     .dual = true,
-    .evaluate = evaluate5,
+    .scheme = &order5,
+    .kernels = &duality5,
 };
 
 const hf_flux hf_flux_duality7 = {
@@ -75,5 +52,6 @@ const hf_flux hf_flux_duality7 = {
     .cold = true,
     .warm = true,
     .dual = true,
-    .evaluate = evaluate7,
+    .scheme = &order7,
+    .kernels = &duality7,
 };

@@ -1,8 +1,6 @@
-/* Slope limiters and, for each, the muscl flux as one loop: a limiter called through a pointer would keep the
- * loop from being vectorised. docs/numerics.md (9). Adding a limiter is a slope and two lines here. */
-#include "transport/schemes.h"
-
-#include "base/simd.h"
+/* Slope limiters and, for each, the loops of the muscl flux: a limiter called through a pointer would keep
+ * the loop from being vectorised. docs/numerics.md (9). Adding a limiter is a slope and two lines here. */
+#include "transport/kernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,24 +18,19 @@ static inline double minmod(double a, double b) {
 /* Behind, upwind, ahead of a face: choosing them by the sign of u makes one limiter do for both directions. A
  * cell that the time integrator has pushed below zero sends nothing, so it cannot fall further. */
 #define MUSCL(slope)                                                                                         \
-    HF_CLONES static void muscl_##slope(const hf_faces *faces, double *restrict flux) {                      \
-        const double *restrict r0 = faces->rho[0], *restrict r1 = faces->rho[1];                             \
-        const double *restrict r2 = faces->rho[2], *restrict r3 = faces->rho[3];                             \
-        const double *restrict psi_left = faces->psi_left, *restrict psi_right = faces->psi_right;           \
-        double scale = 1 / faces->spacing;                                                                   \
-        _Pragma("omp simd") for (size_t f = 0; f < faces->count; f++) {                                      \
-            double u = (psi_left[f] - psi_right[f]) * scale;                                                 \
-            double behind = u > 0 ? r0[f] : r3[f], here = u > 0 ? r1[f] : r2[f],                             \
-                   ahead = u > 0 ? r2[f] : r1[f];                                                            \
-            double face = hf_positive(here + 0.5 * slope(here - behind, ahead - here));                      \
-            flux[f] = here > 0 ? u * face : 0;                                                               \
-        }                                                                                                    \
-    }
+    static inline double muscl_##slope(const hf_faces *faces, size_t k, double u) {                          \
+        double r0 = faces->rho[0][k], r1 = faces->rho[1][k], r2 = faces->rho[2][k], r3 = faces->rho[3][k];   \
+        double behind = u > 0 ? r0 : r3, here = u > 0 ? r1 : r2, ahead = u > 0 ? r2 : r1;                    \
+        double value = hf_positive(here + 0.5 * slope(here - behind, ahead - here));                         \
+        return u * (here > 0 ? value : 0);                                                                   \
+    }                                                                                                        \
+    HF_KERNELS(muscl_by_##slope, muscl_##slope);
 
 MUSCL(vanleer)
 MUSCL(minmod)
 
-static const hf_limiter limiters[] = {{"vanleer", vanleer, muscl_vanleer}, {"minmod", minmod, muscl_minmod}};
+static const hf_limiter limiters[] = {{"vanleer", vanleer, &muscl_by_vanleer},
+                                      {"minmod", minmod, &muscl_by_minmod}};
 
 const hf_limiter *hf_limiters(size_t *count) {
     *count = sizeof limiters / sizeof limiters[0];

@@ -1,11 +1,8 @@
 /* Second-order flux with limited slopes (MUSCL, van Leer 1979), docs/numerics.md (9): the upwind flux of face
  * values rho_L + s_L/2 or rho_R - s_R/2, whose slopes are limited so that face values of a non-negative
- * density are non-negative. Loses its order at extrema and where the density is below grid scale. */
+ * density are non-negative. Loses its order at extrema and where the density is below grid scale. Its kernels
+ * are those of its limiter. */
 #include "transport/schemes.h"
-
-static void evaluate(const hf_faces *faces, double *flux) {
-    faces->limiter->muscl(faces, flux);
-}
 
 const hf_flux hf_flux_muscl = {
     .name = "muscl",
@@ -15,5 +12,4 @@ const hf_flux hf_flux_muscl = {
     .limited = true,
     .cells_min = HF_CELLS_MIN,
     .cold = true,
-    .evaluate = evaluate,
 };

@@ -2,7 +2,7 @@
  * h/tau, B(x) = x/(e^x - 1). Vanishes on the discrete Gibbs state exp(-Psi/tau), keeps positivity, second
  * order where tau > |u| h and first-order upwind in the limit tau -> 0. Source: Scharfetter and Gummel 1969.
  */
-#include "transport/schemes.h"
+#include "transport/kernels.h"
 
 #include <math.h>
 
@@ -10,15 +10,13 @@ static double bernoulli(double x) {
     return fabs(x) < 1e-5 ? 1 - 0.5 * x + x * x / 12 : x / expm1(x);
 }
 
-static void evaluate(const hf_faces *faces, double *flux) {
-    const double *restrict left = faces->rho[0], *restrict right = faces->rho[1];
-    double tau = faces->temperature, scale = tau / faces->spacing;
-    for (size_t f = 0; f < faces->count; f++) {
-        double x = (faces->psi_left[f] - faces->psi_right[f]) / tau;
-        double b = bernoulli(fabs(x)), c = b + fabs(x); /* B(|x|) and B(-|x|), neither of which overflows */
-        flux[f] = scale * (x > 0 ? c * left[f] - b * right[f] : b * left[f] - c * right[f]);
-    }
+static inline double face(const hf_faces *faces, size_t k, double u) {
+    double left = faces->rho[0][k], right = faces->rho[1][k], x = u / faces->diffusion;
+    double b = bernoulli(fabs(x)), c = b + fabs(x); /* B(|x|) and B(-|x|), neither of which overflows */
+    return faces->diffusion * (x > 0 ? c * left - b * right : b * left - c * right);
 }
+
+HF_KERNELS(scharfetter_gummel, face);
 
 const hf_flux hf_flux_scharfetter_gummel = {
     .name = "scharfetter-gummel",
@@ -27,5 +25,5 @@ const hf_flux hf_flux_scharfetter_gummel = {
     .halo = 1,
     .cells_min = HF_CELLS_MIN,
     .warm = true,
-    .evaluate = evaluate,
+    .kernels = &scharfetter_gummel,
 };

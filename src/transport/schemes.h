@@ -4,6 +4,41 @@
 
 #include <headflow/transport.h>
 
+enum { HF_STENCIL_MAX = 2 * HF_HALO_MAX };
+
+/* Faces side by side, each with its stencil across: what is between two lines, or between the cells of one.
+ * Velocities and fluxes are divided by the cell width h of the axis. */
+typedef struct hf_faces {
+    /* rho[j][k]: density in the j-th cell of the stencil of face k, in the direction of the axis; the face
+     * lies between j = halo - 1 and j = halo. */
+    const double *rho[HF_STENCIL_MAX];
+    /* from the potential: u/h = base + slope x[k] */
+    double base, slope;
+    const double *x;
+    double diffusion; /* tau/h^2 */
+    /* dual: F/h = sum_j (still[j] + tilt[j] at[j][k]) rho[j][k] */
+    double still[HF_STENCIL_MAX], tilt[HF_STENCIL_MAX];
+    const double *at[HF_STENCIL_MAX];
+    double *flux; /* F/h */
+} hf_faces;
+
+/* The loops of a flux. Work is the sum of u F/h^2 over the faces. */
+typedef struct hf_kernels {
+    /* Fluxes of `count` faces. Returns the work. */
+    double (*along)(size_t count, const hf_faces *faces);
+    /* Of a line of `count` cells the fluxes of the upper faces along `axes` axes, 0..3, in place of those of
+     * the lower faces, and with the fluxes between its cells, lined[k] below cell k and lined[k + 1] above,
+     * the rate. work: shape (axes) */
+    void (*across)(size_t axes, size_t count, const hf_faces faces[], const double *lined, double *rate,
+                   double *work);
+} hf_kernels;
+
+/* The coefficients of a dual flux, docs/numerics.md (24): F = sum_k a_k (f_{R+k} + f_{L-k}) - sum_k (speed
+ * b_k + tau/h d_k) (rho_{R+k} - rho_{L-k}). */
+typedef struct hf_dual {
+    double a[HF_HALO_MAX], b[HF_HALO_MAX], d[HF_HALO_MAX];
+} hf_dual;
+
 extern const hf_flux hf_flux_upwind;
 extern const hf_flux hf_flux_muscl;
 extern const hf_flux hf_flux_duality5;

@@ -1,37 +1,63 @@
-/* From a potential to d rho/dt: sweeps over the axes, each face computed once. docs/numerics.md (6)-(7),
- * (12).
- *
- * A flux function always sees faces side by side in memory. Along the last axis these are the faces of one
- * line, from a copy of the line padded with ghosts; along the others they are the faces between two planes, a
- * block of contiguous cells at a time, and the neighbours are pointers into the density itself. Walls have no
- * flux; beyond them the density is mirrored (which leaves the cell at the wall without a slope), or zero for
- * a dual flux, to which walls are sticky. docs/numerics.md (28). */
-#include <headflow/transport.h>
-
-#include "base/simd.h"
+/* From a potential to d rho/dt in one pass over the density, docs/numerics.md (6)-(7), (12): line after line
+ * of cells of the last axis. The fluxes through the upper faces of a line wait in a buffer for the line
+ * above, so that each face is computed once, but for those between the cells of two threads, or on both sides
+ * of a seam, which both compute alike. Only stencil.c knows what is beyond an end of an axis. */
+#include "transport/walk.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 256 };
+/* ---- memory ------------------------------------------------------------------------------------------ */
 
-/* A wall holds all of what the velocity presses on it from this share of the greatest speed on. A sharper
- * switch holds more on lines that are slow beside the fastest, and costs order where tails pass along a wall
- * (`qkv`). */
-static const double sticky_speed = 0.02;
+/* Arrays from a thread's memory, each on cache lines of its own. With NULL it counts what they need. */
+static size_t carve(double *memory, size_t *used, size_t count, double **out) {
+    *out = memory != NULL ? memory + *used : NULL;
+    return *used += (count + 7) / 8 * 8;
+}
 
-struct hf_transport {
-    const hf_grid *grid;
-    const hf_flux *flux;
-    const hf_limiter *limiter;
-    double temperature;
-    double *line;   /* a line with ghosts: longest axis + 2 HF_HALO_MAX */
-    double *psi;    /* potential along a line with one ghost a side, or of three blocks */
-    double *fluxes; /* fluxes of a line, or of three blocks */
-    double *flow;   /* dual: u rho along a line with ghosts, or in a ring of 2 halo blocks */
-    double *held; /* dual: blocks of the density at the two walls, less what they hold, and of zeros beyond */
-};
+static size_t divide_workspace(const hf_transport *transport, double *memory, hf_workspace *space) {
+    size_t last = transport->dim - 1, n = transport->cells[last], used = 0;
+    space->memory = memory;
+    for (size_t d = 0; d < last; d++)
+        carve(memory, &used, transport->stride[d], &space->flux[d]);
+    carve(memory, &used, n + 1, &space->lined);
+    carve(memory, &used, n + 2 * HF_HALO_MAX, &space->line);
+    carve(memory, &used, n + 2 * HF_HALO_MAX, &space->velocity);
+    carve(memory, &used, n, &space->rate);
+    carve(memory, &used, n, &space->zero);
+    for (size_t d = 0; d <= last; d++) {
+        carve(memory, &used, n + 1, &space->difference[d]);
+        for (int side = 0; side < 2; side++)
+            carve(memory, &used, n, &space->held[d][side]);
+    }
+    return used;
+}
+
+static hf_status create_workspaces(hf_error *error, hf_transport *transport) {
+    transport->threads = (size_t)omp_get_max_threads();
+    HF_TRY(hf_allocate(error, transport->threads, sizeof *transport->workspaces, &transport->workspaces));
+    for (size_t t = 0; t < transport->threads; t++) {
+        hf_workspace *space = &transport->workspaces[t];
+        HF_TRY(hf_array_create(error, divide_workspace(transport, NULL, space), &space->memory));
+        divide_workspace(transport, space->memory, space);
+    }
+    return HF_OK;
+}
+
+static hf_status create_arrays(hf_error *error, hf_transport *transport) {
+    size_t last = transport->dim - 1, n = transport->cells[last];
+    HF_TRY(hf_array_create(error, n + 2 * HF_HALO_MAX, &transport->center));
+    HF_TRY(hf_array_create(error, n + 1, &transport->face));
+    for (size_t k = 0; k < n; k++)
+        transport->center[HF_HALO_MAX + k] = hf_grid_center(transport->grid, last, k);
+    for (size_t k = 0; k <= n; k++)
+        transport->face[k] = hf_grid_center(transport->grid, last, k) - 0.5 * transport->spacing[last];
+    transport->planes = last > 0 ? transport->cells[0] : 1;
+    HF_TRY(hf_array_create(error, transport->planes, &transport->partial));
+    return create_workspaces(error, transport);
+}
 
 hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flux *flux,
                               const hf_limiter *limiter, double temperature, hf_transport **out) {
@@ -50,21 +76,17 @@ hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flu
     HF_TRY(hf_allocate(error, 1, sizeof *transport, &transport));
     transport->grid = grid;
     transport->flux = flux;
-    transport->limiter = limiter != NULL ? limiter : hf_limiter_find("vanleer");
+    transport->kernels = flux->kernels;
+    if (flux->limited)
+        transport->kernels = (limiter != NULL ? limiter : hf_limiter_find("vanleer"))->kernels;
     transport->temperature = temperature;
-    size_t longest = BLOCK;
-    for (size_t d = 0; d < hf_grid_dim(grid); d++)
-        if (hf_grid_axis(grid, d)->cells > longest)
-            longest = hf_grid_axis(grid, d)->cells;
-    hf_status status = hf_array_create(error, longest + 2 * HF_HALO_MAX, &transport->line);
-    if (status == HF_OK)
-        status = hf_array_create(error, 3 * longest, &transport->psi);
-    if (status == HF_OK)
-        status = hf_array_create(error, 3 * longest, &transport->fluxes);
-    if (status == HF_OK && flux->dual)
-        status = hf_array_create(error, 2 * HF_HALO_MAX * longest, &transport->flow);
-    if (status == HF_OK && flux->dual)
-        status = hf_array_create(error, 3 * BLOCK, &transport->held);
+    transport->dim = hf_grid_dim(grid);
+    for (size_t d = 0; d < transport->dim; d++) {
+        transport->cells[d] = hf_grid_axis(grid, d)->cells;
+        transport->stride[d] = hf_grid_stride(grid, d);
+        transport->spacing[d] = hf_grid_spacing(grid, d);
+    }
+    hf_status status = create_arrays(error, transport);
     if (status != HF_OK) {
         hf_transport_destroy(&transport);
         return status;
@@ -76,210 +98,155 @@ hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flu
 void hf_transport_destroy(hf_transport **transport) {
     if (transport == NULL || *transport == NULL)
         return;
-    hf_array_destroy(&(*transport)->line);
-    hf_array_destroy(&(*transport)->psi);
-    hf_array_destroy(&(*transport)->fluxes);
-    hf_array_destroy(&(*transport)->flow);
-    hf_array_destroy(&(*transport)->held);
+    for (size_t t = 0; t < (*transport)->threads && (*transport)->workspaces != NULL; t++)
+        hf_array_destroy(&(*transport)->workspaces[t].memory);
+    free((*transport)->workspaces);
+    hf_array_destroy(&(*transport)->center);
+    hf_array_destroy(&(*transport)->face);
+    hf_array_destroy(&(*transport)->partial);
     free(*transport);
     *transport = NULL;
 }
 
-/* The cell that stands for cell i beyond an end of an axis of n cells: wrapped or mirrored (which takes no
- * more than n ghosts at a wall). */
-static size_t neighbour(ptrdiff_t i, size_t n, bool periodic) {
-    ptrdiff_t count = (ptrdiff_t)n;
-    if (periodic)
-        return (size_t)((i % count + count) % count);
-    return (size_t)(i < 0 ? -1 - i : i >= count ? 2 * count - 1 - i : i);
-}
+/* ---- lines ------------------------------------------------------------------------------------------- */
 
-/* Sum over faces of F (Psi_L - Psi_R). */
-HF_CLONES static double work_done(const hf_faces *faces, const double *restrict flux) {
-    const double *restrict left = faces->psi_left, *restrict right = faces->psi_right;
+/* The entropy's part of the work of faces with their fluxes: -sum F tau d log rho/h^3, without those next to
+ * an empty cell. */
+static double entropy_work(const hf_walk *walk, const hf_faces *faces, size_t count) {
+    size_t halo = (size_t)walk->transport->flux->halo;
+    const double *left = faces->rho[halo - 1], *right = faces->rho[halo];
     double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t f = 0; f < faces->count; f++)
-        sum += flux[f] * (left[f] - right[f]);
-    return sum;
+    for (size_t k = 0; k < count; k++)
+        if (left[k] > 0 && right[k] > 0)
+            sum += faces->flux[k] * log(left[k] / right[k]);
+    return sum * faces->diffusion;
 }
 
-/* Sum over faces of F (u - tau d log rho/h), times h; faces next to an empty cell have no entropy term. */
-static double face_dissipation(const hf_faces *faces, const hf_flux *flux_type, const double *flux) {
-    const double *left = faces->rho[flux_type->halo - 1], *right = faces->rho[flux_type->halo];
-    double sum = work_done(faces, flux);
-    if (faces->temperature > 0)
-        for (size_t f = 0; f < faces->count; f++)
-            if (left[f] > 0 && right[f] > 0)
-                sum += flux[f] * faces->temperature * log(left[f] / right[f]);
-    return sum;
-}
-
-/* What enters and leaves a row of cells. */
-HF_CLONES static void update(size_t count, const double *restrict in, const double *restrict out,
-                             double scale, double *restrict rate) {
-    for (size_t i = 0; i < count; i++)
-        rate[i] += (in[i] - out[i]) * scale;
-}
-
-/* Fluxes and their contribution to the dissipation, for faces whose stencils are set up. */
-static void evaluate(const hf_transport *transport, const hf_faces *faces, double *flux,
-                     double *dissipation) {
-    transport->flux->evaluate(faces, flux);
-    if (dissipation != NULL)
-        *dissipation += face_dissipation(faces, transport->flux, flux) / faces->spacing;
-}
-
-/* Leave of the density of cells before a wall, and of u rho there, what the wall does not hold: all where the
- * velocity points away from the wall, less and less as it presses on it. What diffuses is not held.
- * side: -1 at the lower end of the axis, 1 at the upper one. */
-static void release(const hf_faces *faces, double side, size_t count, double *rho, double *flow) {
-    for (size_t i = 0; i < count && faces->temperature == 0 && faces->speed > 0; i++) {
-        double share = rho[i] != 0 ? 1 - side * flow[i] / rho[i] / (sticky_speed * faces->speed) : 1;
-        share = share > 1 ? 1 : share > 0 ? share : 0;
-        rho[i] *= share;
-        flow[i] *= share;
+/* The fluxes between the cells of a line. Returns their work, of the uppermost one as well. */
+static double flow_along(const hf_walk *walk, const size_t index[], bool entropy) {
+    const hf_transport *transport = walk->transport;
+    size_t last = transport->dim - 1, n = transport->cells[last];
+    bool periodic = !hf_walk_wall(walk, last, 0) && !hf_walk_wall(walk, last, 1) &&
+                    (walk->beyond == NULL || walk->beyond->layers[last][0] == NULL);
+    double *lined = walk->space->lined;
+    hf_faces below, faces;
+    hf_walk_along(walk, index, &below);
+    faces = below;
+    for (size_t j = 0; j < HF_STENCIL_MAX; j++) {
+        faces.rho[j] = below.rho[j] != NULL ? below.rho[j] + 1 : NULL;
+        faces.at[j] = below.at[j] != NULL ? below.at[j] + 1 : NULL;
     }
+    faces.x++;
+    faces.flux++;
+    size_t count = hf_walk_wall(walk, last, 1) ? n - 1 : n;
+    double work = transport->kernels->along(count, &faces);
+    if (entropy)
+        work += entropy_work(walk, &faces, count);
+    if (hf_walk_wall(walk, last, 1))
+        lined[n] = 0;
+    if (periodic)
+        lined[0] = lined[n];
+    else if (hf_walk_wall(walk, last, 0))
+        lined[0] = 0;
+    else
+        transport->kernels->along(1, &below);
+    return work;
 }
 
-/* A line with `halo` ghosts a side from the n values that are in place behind the first ghosts. */
-static void set_ghosts(double *line, size_t n, size_t halo, bool periodic, bool dual) {
-    for (size_t g = 0; g < halo; g++) {
-        bool empty = dual && !periodic;
-        line[g] = empty ? 0 : line[halo + neighbour((ptrdiff_t)g - (ptrdiff_t)halo, n, periodic)];
-        line[halo + n + g] = empty ? 0 : line[halo + neighbour((ptrdiff_t)(n + g), n, periodic)];
-    }
-}
-
-/* The last axis: line by line. */
-static void sweep_lines(hf_transport *transport, const hf_potential *potential, hf_faces *faces,
-                        const double *rho, double *rate, double *dissipation) {
-    const hf_grid *grid = transport->grid;
-    size_t last = hf_grid_dim(grid) - 1;
-    const hf_axis *axis = hf_grid_axis(grid, last);
-    size_t n = axis->cells, halo = (size_t)transport->flux->halo, first = axis->periodic ? 0 : 1;
-    bool dual = transport->flux->dual;
-    double *line = transport->line, *psi = transport->psi, *flux = transport->fluxes, *flow = transport->flow;
-    double scale = 1 / faces->spacing;
-    faces->count = n - first;
-    for (size_t k = 0; k < 2 * halo; k++) {
-        faces->rho[k] = line + first + k;
-        faces->flow[k] = dual ? flow + first + k : NULL;
-    }
-    faces->psi_left = psi + first;
-    faces->psi_right = psi + first + 1;
-    for (size_t start = 0; start < hf_grid_cells(grid); start += n) {
-        memcpy(line + halo, rho + start, n * sizeof *line);
-        set_ghosts(line, n, halo, axis->periodic, dual);
-        if (dual) {
-            potential->flow(potential->self, last, start, n, rho + start, flow + halo);
-            if (!axis->periodic) {
-                release(faces, -1, 1, line + halo, flow + halo);
-                release(faces, 1, 1, line + halo + n - 1, flow + halo + n - 1);
-            }
-            set_ghosts(flow, n, halo, axis->periodic, dual);
+/* The rate of the line at `index`. first: of this thread. Returns its dissipation, without |C|. */
+static double flow_line(const hf_walk *walk, const size_t index[], size_t first, bool entropy, double *rate) {
+    const hf_transport *transport = walk->transport;
+    size_t last = transport->dim - 1, n = transport->cells[last], open = 0, closed = 0;
+    double total = flow_along(walk, index, entropy) * transport->spacing[last] * transport->spacing[last];
+    double work[HF_OUTER_MAX];
+    const double *ends[HF_OUTER_MAX];
+    size_t axes[HF_OUTER_MAX];
+    hf_faces faces[HF_OUTER_MAX], start;
+    for (size_t d = 0; d < last; d++) {
+        size_t offset = 0;
+        for (size_t e = d + 1; e < last; e++)
+            offset += index[e] * transport->stride[e];
+        double *flux = walk->space->flux[d] + offset;
+        bool lowest = index[d] == 0 && hf_walk_wall(walk, d, 0);
+        if (lowest)
+            memset(flux, 0, n * sizeof *flux);
+        else if (index[d] == (d == 0 ? first : 0)) {
+            hf_walk_across(walk, index, d, (ptrdiff_t)index[d] - 1, &start);
+            start.flux = flux;
+            transport->kernels->along(n, &start);
         }
-        potential->fill(potential->self, start, n, psi + 1);
-        psi[0] = psi[n]; /* read on periodic axes only */
-        flux[0] = flux[n] = 0;
-        evaluate(transport, faces, flux + first, dissipation);
-        if (axis->periodic)
-            flux[n] = flux[0];
-        update(n, flux, flux + 1, scale, rate + start);
-    }
-}
-
-/* The stencils of the faces behind plane f, whose first cell is `base` cells into the grid. u rho of a plane
- * is computed once and kept in a ring until the stencil has passed it: all 2 halo planes are new at the first
- * face, one at each of the others. */
-static void set_stencils(const hf_transport *transport, size_t d, const hf_potential *potential, size_t f,
-                         size_t first_face, size_t base, const double *rho, hf_faces *faces) {
-    const hf_axis *axis = hf_grid_axis(transport->grid, d);
-    size_t n = axis->cells, inner = hf_grid_stride(transport->grid, d),
-           width = 2 * (size_t)transport->flux->halo;
-    for (size_t k = 0; k < width; k++) {
-        ptrdiff_t plane = (ptrdiff_t)(f + k) - (ptrdiff_t)(width / 2);
-        size_t cell = base + neighbour(plane, n, axis->periodic) * inner;
-        faces->rho[k] = rho + cell;
-        if (!transport->flux->dual)
-            continue;
-        if (!axis->periodic && (plane < 0 || plane >= (ptrdiff_t)n)) {
-            faces->rho[k] = faces->flow[k] = transport->held + 2 * BLOCK;
+        if (index[d] + 1 == transport->cells[d] && hf_walk_wall(walk, d, 1)) {
+            ends[closed++] = flux;
             continue;
         }
-        bool fresh = f == first_face || k + 1 == width;
-        bool wall = !axis->periodic && (plane == 0 || plane + 1 == (ptrdiff_t)n);
-        double *slot = transport->flow + (f + k) % width * BLOCK;
-        double *held = transport->held + (plane == 0 ? 0 : BLOCK);
-        if (fresh)
-            potential->flow(potential->self, d, cell, faces->count, rho + cell, slot);
-        if (fresh && wall) {
-            memcpy(held, rho + cell, faces->count * sizeof *held);
-            release(faces, plane == 0 ? -1 : 1, faces->count, held, slot);
-        }
-        if (wall)
-            faces->rho[k] = held;
-        faces->flow[k] = slot;
+        hf_walk_across(walk, index, d, (ptrdiff_t)index[d], &faces[open]);
+        faces[open].flux = flux;
+        axes[open++] = d;
+    }
+    transport->kernels->across(open, n, faces, walk->space->lined, rate, work);
+    for (size_t c = 0; c < closed; c++)
+        for (size_t k = 0; k < n; k++)
+            rate[k] += ends[c][k];
+    for (size_t o = 0; o < open; o++) {
+        if (entropy)
+            work[o] += entropy_work(walk, &faces[o], n);
+        total += work[o] * transport->spacing[axes[o]] * transport->spacing[axes[o]];
+    }
+    return total;
+}
+
+/* The next line of a plane of the first axis. False after the last. */
+static bool next_line(const hf_transport *transport, size_t index[]) {
+    for (size_t d = transport->dim - 1; d-- > 1;) {
+        if (++index[d] < transport->cells[d])
+            return true;
+        index[d] = 0;
+    }
+    return false;
+}
+
+void hf_transport_team(hf_transport *transport, const hf_potential *potential, const hf_beyond *beyond,
+                       const double *rho, double *rate, const hf_sink *sink, bool dissipation) {
+    size_t thread = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
+    size_t n = transport->cells[transport->dim - 1], lines = transport->stride[0] / n;
+    if (potential->affine == transport->dim || transport->dim == 1) {
+        if (thread > 0)
+            return;
+        threads = 1;
+    }
+    if (transport->dim == 1)
+        lines = 1;
+    hf_walk walk;
+    hf_walk_create(transport, potential, beyond, rho, &transport->workspaces[thread], &walk);
+    bool entropy = dissipation && transport->temperature > 0;
+    size_t first = transport->planes * thread / threads, end = transport->planes * (thread + 1) / threads;
+    for (size_t plane = first; plane < end; plane++) {
+        size_t index[HF_DIM_MAX] = {plane}, line = plane * lines;
+        transport->partial[plane] = 0;
+        do {
+            double *out = sink != NULL ? walk.space->rate : rate + line * n;
+            transport->partial[plane] += flow_line(&walk, index, first, entropy, out);
+            if (sink != NULL)
+                sink->take(sink->self, line * n, n, out);
+            line++;
+        } while (next_line(transport, index));
     }
 }
 
-/* Any other axis: block by block of contiguous cells, plane after plane along the axis. */
-static void sweep_planes(hf_transport *transport, size_t d, const hf_potential *potential, hf_faces *faces,
-                         const double *rho, double *rate, double *dissipation) {
-    const hf_grid *grid = transport->grid;
-    const hf_axis *axis = hf_grid_axis(grid, d);
-    size_t n = axis->cells, inner = hf_grid_stride(grid, d), first_face = axis->periodic ? 0 : 1;
-    double scale = 1 / faces->spacing;
-    for (size_t outer = 0; outer < hf_grid_cells(grid); outer += n * inner)
-        for (size_t block = 0; block < inner; block += BLOCK) {
-            size_t count = inner - block < BLOCK ? inner - block : BLOCK, base = outer + block;
-            double *behind = transport->psi, *ahead = behind + BLOCK;
-            double *flux_in = transport->fluxes, *flux_out = flux_in + BLOCK, *wrapped = flux_out + BLOCK;
-            faces->count = count;
-            potential->fill(potential->self, base + neighbour(-1, n, axis->periodic) * inner, count, behind);
-            for (size_t f = 0; f <= n; f++) {
-                if (f < n)
-                    potential->fill(potential->self, base + f * inner, count, ahead);
-                if (!axis->periodic && (f == 0 || f == n))
-                    memset(flux_out, 0, count * sizeof *flux_out);
-                else if (f == n)
-                    memcpy(flux_out, wrapped, count * sizeof *flux_out);
-                else {
-                    set_stencils(transport, d, potential, f, first_face, base, rho, faces);
-                    faces->psi_left = behind;
-                    faces->psi_right = ahead;
-                    evaluate(transport, faces, flux_out, dissipation);
-                }
-                if (f == 0)
-                    memcpy(wrapped, flux_out, count * sizeof *wrapped);
-                else
-                    update(count, flux_in, flux_out, scale, rate + base + (f - 1) * inner);
-                double *swap = flux_in;
-                flux_in = flux_out;
-                flux_out = swap;
-                swap = behind;
-                behind = ahead;
-                ahead = swap;
-            }
-        }
+double hf_transport_dissipation(const hf_transport *transport) {
+    double sum = 0;
+    for (size_t plane = 0; plane < transport->planes; plane++)
+        sum += transport->partial[plane];
+    return sum * hf_grid_volume(transport->grid);
 }
+
+/* Fewer cells than this are not worth a parallel region. */
+static const size_t worth_threads = 16384;
 
 void hf_transport_apply(hf_transport *transport, const hf_potential *potential, const double *rho,
                         double *rate, double *dissipation) {
-    const hf_grid *grid = transport->grid;
-    memset(rate, 0, hf_grid_cells(grid) * sizeof *rate);
+#pragma omp parallel num_threads((int)transport->threads) if (hf_grid_cells(transport->grid) >= worth_threads)
+    hf_transport_team(transport, potential, NULL, rho, rate, NULL, dissipation != NULL);
     if (dissipation != NULL)
-        *dissipation = 0;
-    for (size_t d = 0; d < hf_grid_dim(grid); d++) {
-        hf_faces faces = {.spacing = hf_grid_spacing(grid, d),
-                          .temperature = transport->temperature,
-                          .limiter = transport->limiter,
-                          .speed = transport->flux->dual ? potential->speed(potential->self, d) : 0};
-        if (d + 1 == hf_grid_dim(grid))
-            sweep_lines(transport, potential, &faces, rho, rate, dissipation);
-        else
-            sweep_planes(transport, d, potential, &faces, rho, rate, dissipation);
-    }
-    if (dissipation != NULL)
-        *dissipation *= hf_grid_volume(grid);
+        *dissipation = hf_transport_dissipation(transport);
 }

@@ -2,20 +2,14 @@
  * Positive under the CFL condition and dissipative term by term; not for digits: its error is a diffusion |u|
  * h/2. A cell whose value the time integrator has pushed below zero sends nothing, so it cannot fall further.
  */
-#include "transport/schemes.h"
+#include "transport/kernels.h"
 
-#include "base/simd.h"
-
-HF_CLONES static void evaluate(const hf_faces *faces, double *restrict flux) {
-    const double *restrict left = faces->rho[0], *restrict right = faces->rho[1];
-    const double *restrict psi_left = faces->psi_left, *restrict psi_right = faces->psi_right;
-    double scale = 1 / faces->spacing;
-#pragma omp simd
-    for (size_t f = 0; f < faces->count; f++) {
-        double u = (psi_left[f] - psi_right[f]) * scale;
-        flux[f] = u * hf_positive(u > 0 ? left[f] : right[f]);
-    }
+static inline double face(const hf_faces *faces, size_t k, double u) {
+    double left = faces->rho[0][k], right = faces->rho[1][k];
+    return u * hf_positive(u > 0 ? left : right);
 }
+
+HF_KERNELS(upwind, face);
 
 const hf_flux hf_flux_upwind = {
     .name = "upwind",
@@ -24,5 +18,5 @@ const hf_flux hf_flux_upwind = {
     .halo = 1,
     .cells_min = HF_CELLS_MIN,
     .cold = true,
-    .evaluate = evaluate,
+    .kernels = &upwind,
 };

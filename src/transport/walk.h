@@ -1,0 +1,63 @@
+/* What transport.c sets up and walk.c goes through, and the stencils in between. */
+#ifndef HF_TRANSPORT_WALK_H
+#define HF_TRANSPORT_WALK_H
+
+#include "transport/schemes.h"
+
+enum { HF_OUTER_MAX = HF_DIM_MAX - 1 };
+
+/* What a thread works in. n: cells of the last axis. */
+typedef struct hf_workspace {
+    double *memory;                 /* all of it */
+    double *flux[HF_OUTER_MAX];     /* F/h of the faces below a line, for all lines before the axis: shape
+                                       (cells of the axes after it) */
+    double *lined;                  /* F/h of the faces of a line: shape (n + 1) */
+    double *line;                   /* a line of density with ghosts: shape (n + 2 HF_HALO_MAX) */
+    double *velocity;               /* of a line with ghosts: shape (n + 2 HF_HALO_MAX) */
+    double *difference[HF_DIM_MAX]; /* of the potential across faces: shape (n + 1) */
+    double *rate;                   /* of a line, for a sink: shape (n) */
+    double *held[HF_DIM_MAX][2];    /* a line before a wall, less what that holds: shape (n) */
+    double *zero;                   /* shape (n) */
+} hf_workspace;
+
+struct hf_transport {
+    const hf_grid *grid;
+    const hf_flux *flux;
+    const hf_kernels *kernels;
+    double temperature;
+    size_t dim, cells[HF_DIM_MAX], stride[HF_DIM_MAX];
+    double spacing[HF_DIM_MAX];
+    size_t threads;
+    hf_workspace *workspaces; /* shape (threads) */
+    double *center;           /* of the last axis, with ghosts: shape (n + 2 HF_HALO_MAX) */
+    double *face;             /* its faces: shape (n + 1) */
+    double *partial;          /* the dissipation by planes of the first axis: shape (planes) */
+    size_t planes;
+};
+
+/* Cells of the first axis in which one thread goes from line to line. */
+typedef struct hf_walk {
+    hf_transport *transport;
+    const hf_potential *potential;
+    const hf_beyond *beyond;
+    const double *rho;
+    hf_workspace *space;
+    size_t rows, row_axes, row_stride[HF_DIM_MAX]; /* of the potential's rows */
+    double diffusion[HF_DIM_MAX];                  /* tau/h^2 */
+    /* dual: weights of the velocity and of the density in the stencil, over h */
+    double advect[HF_DIM_MAX][HF_STENCIL_MAX], diffuse[HF_DIM_MAX][HF_STENCIL_MAX];
+} hf_walk;
+
+void hf_walk_create(hf_transport *transport, const hf_potential *potential, const hf_beyond *beyond,
+                    const double *rho, hf_workspace *space, hf_walk *out);
+
+/* Whether there is no face at that end of an axis. side: 0 below, 1 above. */
+bool hf_walk_wall(const hf_walk *walk, size_t axis, int side);
+
+/* The faces between cell i and cell i + 1 along an outer axis, i from -1, of the line at `index`. */
+void hf_walk_across(const hf_walk *walk, const size_t index[], size_t axis, ptrdiff_t i, hf_faces *faces);
+
+/* The faces of the line itself: face k lies above cell k - 1, k = 0 .. n. */
+void hf_walk_along(const hf_walk *walk, const size_t index[], hf_faces *faces);
+
+#endif
