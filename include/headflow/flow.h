@@ -1,6 +1,7 @@
 /** @file flow.h
  *  The gradient flow of the head density: a problem, its initial density, the right-hand side on a grid,
- * CVODE, and the diagnostics along the way. docs/theory.md (10)-(15), docs/numerics.md (13)-(18). */
+ * time integration, and the diagnostics along the way. docs/theory.md (10)-(15), docs/numerics.md (13)-(18).
+ */
 #ifndef HEADFLOW_FLOW_H
 #define HEADFLOW_FLOW_H
 
@@ -79,6 +80,18 @@ typedef struct hf_particles {
     size_t batch[16]; /**< 0: the full batch */
 } hf_particles;
 
+/** A time integration method. Adding one is a new file in src/flow and a line in the table of methods.c. */
+typedef struct hf_method {
+    const char *name;
+    const char *summary;
+    bool warm;                        /**< whether it is for tau > 0; all are for tau = 0 */
+    size_t vectors;                   /**< density vectors that it holds at its largest */
+    const struct hf_stepper *stepper; /**< its insides */
+} hf_method;
+
+const hf_method *hf_methods(size_t *count);        /**< a static table, the default first */
+const hf_method *hf_method_find(const char *name); /**< NULL when there is none */
+
 /** A problem as a caller states it; hf_problem_create copies all of it but takes over `events`.
  */
 typedef struct hf_problem_input {
@@ -95,7 +108,8 @@ typedef struct hf_problem_input {
     const hf_flux *flux;            /**< NULL: muscl for tau = 0, scharfetter-gummel for tau > 0 */
     const hf_limiter *limiter;      /**< NULL: van Leer */
     double end;                     /**< T > 0 */
-    double rtol, atol;              /**< of CVODE; 0: 1e-6 and 1e-9 */
+    const hf_method *method;        /**< of time integration; NULL: cvode */
+    double rtol, atol;              /**< of the time integration; 0: 1e-6 and 1e-9 */
     size_t outputs;                 /**< equally spaced output times, first 0 and last T; >= 2; 0: 33 */
     double stop;                    /**< stop when the dissipation falls to this value; 0: never */
     bool estimate;                  /**< whether a run is to estimate its own error, by hf_estimate_run */
@@ -137,6 +151,7 @@ const hf_particles *hf_problem_particles(const hf_problem *problem);
 const hf_component *hf_problem_components(const hf_problem *problem, size_t *count);
 double hf_problem_temperature(const hf_problem *problem);
 double hf_problem_end(const hf_problem *problem);
+const hf_method *hf_problem_method(const hf_problem *problem);
 double hf_problem_rtol(const hf_problem *problem);
 double hf_problem_atol(const hf_problem *problem);
 double hf_problem_stop(const hf_problem *problem);
@@ -220,7 +235,7 @@ typedef struct hf_observer {
  *  @param[in]  observer    may be NULL
  *  @param[out] rho         shape (cells): the final density, or NULL
  *  @param[out] statistics  may be NULL
- *  @return HF_ERR_NUMERIC when CVODE fails or a state is not finite, with what to change */
+ *  @return HF_ERR_NUMERIC when the method fails or a state is not finite, with what to change */
 hf_status hf_flow_integrate(hf_error *error, hf_flow *flow, const hf_observer *observer, double *rho,
                             hf_statistics *statistics);
 

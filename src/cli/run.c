@@ -142,7 +142,8 @@ static void print_summary(const report *r, const hf_statistics *s, double second
     printf("  mass error       %.2g (promised %.2g)\n", r->mass_error, mass_limit);
     print_density(r);
     printf("  wall mass        %.2g\n", r->wall_mass);
-    printf("  %ld steps, %ld right-hand sides, %.3g s\n", s->steps, s->evaluations, seconds);
+    printf("  %ld steps of %s, %ld right-hand sides, %.3g s\n", s->steps, hf_problem_method(p)->name,
+           s->evaluations, seconds);
     printf("  wrote %s%s%s\n", path, e == NULL ? "; the error of the grid: headflow verify " : "",
            e == NULL ? name : "");
     if (!hf_problem_flux(p)->dual && !heated)
@@ -178,8 +179,9 @@ static void print_json(const report *r, const hf_statistics *s, double seconds, 
     cli_print_json_string(stdout, hf_problem_name(r->problem));
     printf(", \"cells\": [");
     print_cells(stdout, grid, ", ");
-    printf("], \"events\": %zu, \"flux\": \"%s\"", hf_events_count(hf_problem_events(r->problem)),
-           hf_problem_flux(r->problem)->name);
+    printf("], \"events\": %zu, \"flux\": \"%s\", \"time_method\": \"%s\"",
+           hf_events_count(hf_problem_events(r->problem)), hf_problem_flux(r->problem)->name,
+           hf_problem_method(r->problem)->name);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         printf(", ");
         cli_print_json_number(stdout, numbers[i].key, numbers[i].value);

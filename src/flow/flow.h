@@ -1,12 +1,8 @@
-/* The flow's insides, shared by rate.c (right-hand side), diagnose.c (diagnostics) and integrate.c (time). */
+/* The flow's insides, shared by rate.c (right-hand side), diagnose.c (diagnostics) and evolution.c (time). */
 #ifndef HF_FLOW_FLOW_H
 #define HF_FLOW_FLOW_H
 
 #include <headflow/flow.h>
-
-/* Density vectors that the integrator holds at its largest: the Nordsieck array of order 5 (BDF) with the
- * work of Newton and a Krylov space of 20; Adams at order 12 holds fewer. */
-enum { HF_INTEGRATOR_VECTORS = 40 };
 
 struct hf_flow {
     const hf_problem *problem;

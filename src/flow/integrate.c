@@ -1,374 +1,227 @@
-/* Time integration by CVODE. docs/numerics.md (20)-(22).
- *
- *   y = (rho_1 .. rho_N, s),   rho' = the semi-discrete flow,   s' = D_h, the dissipation
- *
- * so that the energy balance R(0) - R(t) = s(t) is checked to the integrator's own tolerance. tau = 0: Adams
- * with fixed-point iteration. tau > 0: BDF with Newton and GMRES, preconditioned by the diffusion solve. A
- * trial state that is not finite or too far below zero is refused as recoverable, and CVODE tries a smaller
- * step; nothing is ever clipped, which would break mass, energy and error control. */
-#include "flow/cvode.h"
-#include "flow/flow.h"
-#include "flow/precondition.h"
-#include "flow/sampler.h"
-#include "flow/vector.h"
+/* The course of an integration, whatever its method: output times, logits on a time axis of their own, and
+ * rest. docs/numerics.md, sections 6 and 7. */
+#include "flow/integrate.h"
 
-#include <cvode/cvode.h>
+#include "flow/method.h"
+#include "flow/sampler.h"
+
 #include <float.h>
 #include <math.h>
-
 #include <stdlib.h>
 #include <string.h>
-#include <sunlinsol/sunlinsol_spgmr.h>
-#include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
 
-/* How a time integration method is held to its promises. Local errors are held to fractions of the tolerances
- * asked for: a tenth of atol, or cells end below -atol (`contract` on 32 x 32 with Adams: -3.9 atol at a
- * fraction of 1, -0.1 atol at 0.1; `gibbs` with BDF: -1.4 and -0.1), and with BDF a tenth of rtol as well,
- * since its Newton iterations leave the tails noisy at the level of their tolerance. Adams has room to spare
- * in the energy balance (worst 4e-10 at rtol 1e-8, `words`). */
-typedef struct discipline {
-    double rtol, atol;
-} discipline;
-
-static const discipline adams_discipline = {.rtol = 1, .atol = 0.1};
-static const discipline bdf_discipline = {.rtol = 0.1, .atol = 0.1};
-
-/* A trial state below -GUARD atol is refused. The guard stands far off: trial states are predictions, which
- * undershoot more than the state that comes of them (`gibbs` takes 4758 steps instead of 400 at 1), and a
- * state accepted below it is a trap, since every step from there is refused (`qkv` with upwind on 40 x 40 x
- * 56 at 1). */
-static const double GUARD = 1e4;
-
-typedef struct integration {
-    hf_error *error;
-    hf_flow *flow;
-    const hf_observer *observer;
-    size_t cells;
-    double rtol, atol, stop;
-    discipline held;
-    SUNContext context;
-    void *cvode;
-    N_Vector state, between; /* y, and y (or its derivative) at a time inside the last step */
-    SUNLinearSolver linear;
-    SUNNonlinearSolver nonlinear;
-    hf_diffusion *diffusion;
+struct hf_integration {
+    hf_evolution evolution;
+    hf_observer observer;
+    const struct hf_stepper *stepper;
+    void *method; /* of the stepper */
     hf_sampler *sampler;
-    double *scratch; /* shape (cells) */
-    double time;
-    double start_seconds;
-    long refused;
-    bool positive; /* whether the scheme keeps densities non-negative */
-} integration;
+    const double *state; /* shape (cells + 1): y where the integration stands; the method's, or ... */
+    double *own;         /* ... this one, at the start and at rest */
+    double *scratch;     /* shape (cells) */
+    double stop;         /* the dissipation of rest, or 0 */
+    double time, start_seconds;
+    double dissipation; /* at `time`, while `stop` is asked for */
+    size_t next_output;
+    bool stationary;
+};
 
-static double *values(N_Vector vector) {
-    return hf_vector_values(vector);
+static const hf_problem *problem_of(const hf_integration *run) {
+    return hf_flow_problem(run->evolution.flow);
 }
 
-/* ---- what CVODE calls ------------------------------------------------------------------------------- */
+/* ---- telling the observer --------------------------------------------------------------------------- */
 
-/* Whether a trial state may be used at all. */
-static bool acceptable(const integration *run, const double *y) {
-    double minimum = 0, sum = 0;
-    for (size_t i = 0; i < run->cells; i++) {
-        minimum = y[i] < minimum ? y[i] : minimum;
-        sum += y[i];
+static hf_status output(hf_error *error, hf_integration *run, double time, const double *y) {
+    hf_record record = {.time = time, .dissipated = y[run->evolution.cells]};
+    if (run->observer.output == NULL)
+        return HF_OK;
+    HF_TRY(hf_flow_diagnose(error, run->evolution.flow, y, &record));
+    return run->observer.output(error, run->observer.self, &record, y);
+}
+
+/* Logits and their rate at a time within the last step, or at the start. */
+static hf_status sample_logits(hf_error *error, void *self, double time, double *logits, double *rate) {
+    hf_integration *run = self;
+    hf_flow *flow = run->evolution.flow;
+    const double *y = run->state;
+    if (time != run->time)
+        HF_TRY(run->stepper->dense(error, run->method, time, 0, &y));
+    hf_flow_logits(flow, y, logits);
+    if (run->time == 0) { /* no step taken: nothing to differentiate */
+        hf_flow_rate(flow, run->state, run->scratch, NULL);
+        y = run->scratch;
+    } else
+        HF_TRY(run->stepper->dense(error, run->method, time, 1, &y));
+    hf_flow_logits(flow, y, rate);
+    return HF_OK;
+}
+
+/* ---- rest ------------------------------------------------------------------------------------------- */
+
+static double dissipation(hf_integration *run, const double *y) {
+    double value;
+    hf_flow_rate(run->evolution.flow, y, run->scratch, &value);
+    return value;
+}
+
+/* The first time known, within the last step (from `before`, where the dissipation was above `stop`, to
+ * run->time, where it is not), at which it is at or below `stop`: the false position of Illinois on the
+ * method's dense output, down to what CVODE would resolve. run->state becomes the state there. */
+static hf_status find_rest(hf_error *error, hf_integration *run, double before, double dissipation_before) {
+    double a = before, b = run->time, fa = dissipation_before - run->stop, fb = run->dissipation - run->stop;
+    double resolution = 100 * DBL_EPSILON * (fabs(b) + (b - a));
+    int side = 0;
+    while (b - a > resolution && fb < 0) {
+        double middle = (a * fb - b * fa) / (fb - fa);
+        middle = fmin(fmax(middle, a + 0.5 * resolution), b - 0.5 * resolution);
+        const double *y;
+        HF_TRY(run->stepper->dense(error, run->method, middle, 0, &y));
+        double f = dissipation(run, y) - run->stop;
+        if (f > 0) {
+            a = middle, fa = f;
+            fb *= side == 1 ? 0.5 : 1;
+            side = 1;
+        } else {
+            b = middle, fb = f;
+            fa *= side == -1 ? 0.5 : 1;
+            side = -1;
+        }
     }
-    return isfinite(sum) && (minimum >= -GUARD * run->atol || !run->positive);
-}
-
-static int right_hand_side(realtype t, N_Vector y, N_Vector rate, void *user) {
-    (void)t;
-    integration *run = user;
-    if (!acceptable(run, values(y))) {
-        run->refused++;
-        return 1;
+    if (b < run->time) {
+        const double *y;
+        HF_TRY(run->stepper->dense(error, run->method, b, 0, &y));
+        memcpy(run->own, y, (run->evolution.cells + 1) * sizeof *y);
+        run->state = run->own;
+        run->time = b;
     }
-    hf_flow_rate(run->flow, values(y), values(rate), &values(rate)[run->cells]);
-    return 0;
+    return HF_OK;
 }
 
-/* The weighted norm averages squares over all N + 1 entries; the weight of s makes its error count in full.
- */
-static int error_weights(N_Vector y, N_Vector weight, void *user) {
-    const integration *run = user;
-    const double *v = values(y);
-    double *w = values(weight), rtol = run->held.rtol * run->rtol, atol = run->held.atol * run->atol;
-    for (size_t i = 0; i < run->cells; i++)
-        w[i] = 1 / (rtol * fabs(v[i]) + atol);
-    w[run->cells] = sqrt((double)(run->cells + 1)) / (rtol * fmax(1, fabs(v[run->cells])));
-    return 0;
+/* Whether the integration is at rest where it stands, going back to where it came to rest if it passed it. */
+static hf_status check_rest(hf_error *error, hf_integration *run, double before) {
+    if (!(run->stop > 0))
+        return HF_OK;
+    double dissipation_before = run->dissipation;
+    run->dissipation = dissipation(run, run->state);
+    run->stationary = run->dissipation <= run->stop;
+    return run->stationary && run->time > 0 ? find_rest(error, run, before, dissipation_before) : HF_OK;
 }
 
-static int stationarity(realtype t, N_Vector y, realtype *g, void *user) {
-    (void)t;
-    integration *run = user;
-    double dissipation;
-    hf_flow_rate(run->flow, values(y), run->scratch, &dissipation);
-    g[0] = dissipation / run->stop - 1;
-    return 0;
+/* ---- create, step, finish, destroy ------------------------------------------------------------------ */
+
+static hf_status set_up(hf_error *error, hf_integration *run) {
+    const hf_problem *problem = problem_of(run);
+    const hf_events *events = hf_problem_events(problem);
+    size_t cells = run->evolution.cells;
+    HF_TRY(hf_array_create(error, cells + 1, &run->own));
+    HF_TRY(hf_array_create(error, cells, &run->scratch));
+    HF_TRY(hf_problem_initial(error, problem, run->own));
+    run->state = run->own;
+    HF_TRY(run->stepper->create(error, &run->evolution, 0, run->state, &run->method));
+    if (run->observer.logits != NULL)
+        HF_TRY(hf_sampler_create(error, hf_events_count(events) * hf_events_classes(events),
+                                 run->evolution.rtol, &run->observer, sample_logits, run, &run->sampler));
+    HF_TRY(output(error, run, 0, run->state));
+    run->next_output = 1;
+    HF_TRY(check_rest(error, run, 0));
+    return run->sampler != NULL ? hf_sampler_start(error, run->sampler, 0) : HF_OK;
 }
 
-/* J v by a difference quotient of the density's rate. The row of s is left out: s enters nothing, and the
- * iteration that settles the density settles s with it. */
-static int jacobian_times(N_Vector v, N_Vector out, realtype t, N_Vector y, N_Vector rate, void *user,
-                          N_Vector work) {
-    (void)t;
-    integration *run = user;
-    const double *direction = values(v), *base = values(y), *base_rate = values(rate);
-    double *shifted = values(work), *result = values(out), largest = 0, scale = 0;
-    for (size_t i = 0; i < run->cells; i++) {
-        largest = fmax(largest, fabs(direction[i]));
-        scale = fmax(scale, fabs(base[i]));
-    }
-    result[run->cells] = 0;
-    if (largest == 0) {
-        memset(result, 0, run->cells * sizeof *result);
-        return 0;
-    }
-    double step = sqrt(DBL_EPSILON) * fmax(scale, run->atol) / largest;
-    for (size_t i = 0; i < run->cells; i++)
-        shifted[i] = base[i] + step * direction[i];
-    hf_flow_rate(run->flow, shifted, result, NULL);
-    for (size_t i = 0; i < run->cells; i++)
-        result[i] = (result[i] - base_rate[i]) / step;
-    return 0;
-}
-
-static int precondition(realtype t, N_Vector y, N_Vector rate, N_Vector b, N_Vector x, realtype gamma,
-                        realtype delta, int side, void *user) {
-    (void)t, (void)y, (void)rate, (void)delta, (void)side;
-    integration *run = user;
-    double temperature = hf_problem_temperature(hf_flow_problem(run->flow));
-    hf_diffusion_solve(run->diffusion, gamma * temperature, values(b), values(x));
-    values(x)[run->cells] = values(b)[run->cells];
-    return 0;
-}
-
-/* ---- set-up ----------------------------------------------------------------------------------------- */
-
-static hf_status failed(integration *run, const char *what, int flag) {
-    char *name = CVodeGetReturnFlagName(flag);
-    hf_status status = hf_raise(run->error, HF_ERR_NUMERIC, "%s failed at t = %.6g: %s", what, run->time,
-                                name != NULL ? name : "unknown flag");
-    free(name);
+hf_status hf_integration_create(hf_error *error, hf_flow *flow, const hf_observer *observer,
+                                hf_integration **out) {
+    *out = NULL;
+    hf_integration *run;
+    HF_TRY(hf_allocate(error, 1, sizeof *run, &run));
+    hf_evolution_start(flow, &run->evolution);
+    if (observer != NULL)
+        run->observer = *observer;
+    run->stepper = hf_problem_method(hf_flow_problem(flow))->stepper;
+    run->stop = hf_problem_stop(hf_flow_problem(flow));
+    run->start_seconds = hf_seconds();
+    hf_status status = set_up(error, run);
+    if (status != HF_OK)
+        hf_integration_destroy(&run);
+    *out = run;
     return status;
 }
 
-/* Calls to CVODE that can only fail for want of memory or by a mistake of ours. */
-#define CV_TRY(run, call)                                                                                    \
-    do {                                                                                                     \
-        int cv_flag_ = (call);                                                                               \
-        if (cv_flag_ < 0)                                                                                    \
-            return failed(run, #call, cv_flag_);                                                             \
-    } while (0)
-
-static hf_status set_up_solver(integration *run, bool implicit) {
-    if (!implicit) {
-        run->nonlinear = SUNNonlinSol_FixedPoint(run->state, 0, run->context);
-        CV_TRY(run, CVodeSetNonlinearSolver(run->cvode, run->nonlinear));
-        return HF_OK;
-    }
-    HF_TRY(hf_diffusion_create(run->error, hf_problem_grid(hf_flow_problem(run->flow)), &run->diffusion));
-    run->linear = SUNLinSol_SPGMR(run->state, PREC_LEFT, 20, run->context);
-    CV_TRY(run, CVodeSetLinearSolver(run->cvode, run->linear, NULL));
-    CV_TRY(run, CVodeSetPreconditioner(run->cvode, NULL, precondition));
-    CV_TRY(run, CVodeSetJacTimes(run->cvode, NULL, jacobian_times));
-    return HF_OK;
-}
-
-static hf_status sample_logits(hf_error *error, void *self, double time, double *logits, double *rate);
-
-/* Whether the integrator's vectors have room. SUNDIALS cannot be left to find out: its N_VClone writes
- * through the NULL that a clone without room returns. */
-static hf_status check_room(integration *run) {
-    size_t bytes = HF_INTEGRATOR_VECTORS * (run->cells + 1) * sizeof(double);
-    void *trial = malloc(bytes);
-    if (trial == NULL)
-        return hf_raise(run->error, HF_ERR_MEMORY, "no memory for the integrator: %zu bytes for %zu cells",
-                        bytes, run->cells);
-    free(trial);
-    return HF_OK;
-}
-
-static hf_status set_up(integration *run) {
-    const hf_problem *problem = hf_flow_problem(run->flow);
-    const hf_events *events = hf_problem_events(problem);
-    bool implicit = hf_problem_temperature(problem) > 0;
-    HF_TRY(check_room(run));
-    if (SUNContext_Create(NULL, &run->context) != 0)
-        return hf_raise(run->error, HF_ERR_MEMORY, "no memory for the integrator");
-    run->state = hf_vector_create(run->cells + 1, run->context);
-    run->between = run->state != NULL ? N_VClone(run->state) : NULL;
-    run->cvode = CVodeCreate(implicit ? CV_BDF : CV_ADAMS, run->context);
-    if (run->between == NULL || run->cvode == NULL)
-        return hf_raise(run->error, HF_ERR_MEMORY, "no memory for the integrator: %zu cells", run->cells);
-    HF_TRY(hf_array_create(run->error, run->cells, &run->scratch));
-    HF_TRY(hf_problem_initial(run->error, problem, values(run->state)));
-    values(run->state)[run->cells] = 0;
-    CV_TRY(run, CVodeSetErrHandlerFn(run->cvode, hf_cvode_discard, NULL));
-    CV_TRY(run, CVodeInit(run->cvode, right_hand_side, 0, run->state));
-    CV_TRY(run, CVodeWFtolerances(run->cvode, error_weights));
-    CV_TRY(run, CVodeSetUserData(run->cvode, run));
-    CV_TRY(run, CVodeSetMaxConvFails(run->cvode, 30));
-    CV_TRY(run, CVodeSetStopTime(run->cvode, hf_problem_end(problem)));
-    HF_TRY(set_up_solver(run, implicit));
-    if (run->stop > 0)
-        CV_TRY(run, CVodeRootInit(run->cvode, 1, stationarity));
-    if (run->observer->logits != NULL)
-        HF_TRY(hf_sampler_create(run->error, hf_events_count(events) * hf_events_classes(events), run->rtol,
-                                 run->observer, sample_logits, run, &run->sampler));
-    return HF_OK;
-}
-
-static void tear_down(integration *run) {
+void hf_integration_destroy(hf_integration **integration) {
+    if (integration == NULL || *integration == NULL)
+        return;
+    hf_integration *run = *integration;
     hf_sampler_destroy(&run->sampler);
-    if (run->cvode != NULL)
-        CVodeFree(&run->cvode);
-    if (run->nonlinear != NULL)
-        SUNNonlinSolFree(run->nonlinear);
-    if (run->linear != NULL)
-        SUNLinSolFree(run->linear);
-    if (run->state != NULL)
-        N_VDestroy(run->state);
-    if (run->between != NULL)
-        N_VDestroy(run->between);
-    if (run->context != NULL)
-        SUNContext_Free(&run->context);
-    hf_diffusion_destroy(&run->diffusion);
+    run->stepper->destroy(&run->method);
+    hf_array_destroy(&run->own);
     hf_array_destroy(&run->scratch);
+    free(run);
+    *integration = NULL;
 }
 
-/* ---- along the way ---------------------------------------------------------------------------------- */
-
-static hf_status sample_logits(hf_error *error, void *self, double time, double *logits, double *rate) {
-    (void)error;
-    integration *run = self;
-    if (time == run->time)
-        hf_flow_logits(run->flow, values(run->state), logits);
-    else {
-        CV_TRY(run, CVodeGetDky(run->cvode, time, 0, run->between));
-        hf_flow_logits(run->flow, values(run->between), logits);
-    }
-    if (run->time == 0) /* no step taken: no history to differentiate */
-        hf_flow_rate(run->flow, values(run->state), values(run->between), NULL);
-    else
-        CV_TRY(run, CVodeGetDky(run->cvode, time, 1, run->between));
-    hf_flow_logits(run->flow, values(run->between), rate);
-    return HF_OK;
+bool hf_integration_done(const hf_integration *run) {
+    return run->stationary || run->next_output == hf_problem_outputs(problem_of(run));
 }
 
-static hf_status output(integration *run, double time, N_Vector y) {
-    hf_record record = {.time = time, .dissipated = values(y)[run->cells]};
-    if (run->observer->output == NULL)
-        return HF_OK;
-    HF_TRY(hf_flow_diagnose(run->error, run->flow, values(y), &record));
-    return run->observer->output(run->error, run->observer->self, &record, values(y));
-}
-
-static void collect(const integration *run, hf_statistics *statistics) {
-    long evaluations = 0, products = 0;
-    CVodeGetNumSteps(run->cvode, &statistics->steps);
-    CVodeGetNumRhsEvals(run->cvode, &evaluations);
-    CVodeGetNumErrTestFails(run->cvode, &statistics->error_failures);
-    CVodeGetLastStep(run->cvode, &statistics->last_step);
-    if (run->linear != NULL) {
-        CVodeGetNumLinIters(run->cvode, &statistics->linear_iterations);
-        CVodeGetNumJtimesEvals(run->cvode, &products);
-    }
-    statistics->evaluations = evaluations + products;
-    statistics->refused_states = run->refused;
-    statistics->time = run->time;
-    statistics->seconds = hf_seconds() - run->start_seconds;
-}
-
-/* One step of CVODE, with its failures turned into a sentence. */
-static hf_status step(integration *run, double end, bool *stationary) {
+hf_status hf_integration_step(hf_error *error, hf_integration *run) {
+    const hf_problem *problem = problem_of(run);
     double before = run->time;
-    int flag = CVode(run->cvode, end, run->state, &run->time, CV_ONE_STEP);
-    *stationary = flag == CV_ROOT_RETURN;
-    if (flag == CV_TOO_MUCH_ACC)
-        return hf_raise(
-            run->error, HF_ERR_NUMERIC,
-            "t = %.6g: the tolerances are below rounding; raise time.rtol (now %g) or time.atol (%g)",
-            run->time, run->rtol, run->atol);
-    if (flag < 0) {
-        char *name = CVodeGetReturnFlagName(flag);
-        hf_status status = hf_raise(
-            run->error, HF_ERR_NUMERIC,
-            "%s, t = %.6g of %.6g: the integration cannot go on (%s, %ld states refused as negative or not "
-            "finite); "
-            "raise time.atol (now %g), enlarge the box if mass is at a wall, or refine the grid",
-            hf_problem_name(hf_flow_problem(run->flow)), run->time, end, name, run->refused, run->atol);
-        free(name);
-        return status;
-    }
+    HF_TRY(run->stepper->step(error, run->method, &run->time));
     if (!(run->time > before))
-        return hf_raise(
-            run->error, HF_ERR_NUMERIC,
-            "t = %.6g: the step fell below rounding; raise time.rtol (now %g) or time.atol (now %g)",
-            run->time, run->rtol, run->atol);
-    return HF_OK;
-}
-
-/* Whether the dissipation is at or below time.stop from the start, where no root can be seen. */
-static bool starts_stationary(integration *run) {
-    realtype g = 1;
-    if (run->stop > 0)
-        stationarity(0, run->state, &g, run);
-    return g <= 0;
-}
-
-static hf_status advance(integration *run, hf_statistics *statistics) {
-    const hf_problem *problem = hf_flow_problem(run->flow);
-    const hf_observer *observer = run->observer;
-    double end = hf_problem_end(problem);
-    size_t outputs = hf_problem_outputs(problem);
-    HF_TRY(output(run, 0, run->state));
-    statistics->stationary = starts_stationary(run);
+        return hf_evolution_raise_rounding(error, &run->evolution, run->time);
+    run->state = run->stepper->state(run->method);
+    HF_TRY(check_rest(error, run, before));
     if (run->sampler != NULL)
-        HF_TRY(hf_sampler_start(run->error, run->sampler, 0));
-    for (size_t k = 1; k < outputs && !statistics->stationary;) {
-        HF_TRY(step(run, end, &statistics->stationary));
-        if (run->sampler != NULL)
-            HF_TRY(hf_sampler_step(run->error, run->sampler, run->time));
-        for (; k < outputs && hf_problem_output_time(problem, k) <= run->time; k++) {
-            CV_TRY(run, CVodeGetDky(run->cvode, hf_problem_output_time(problem, k), 0, run->between));
-            HF_TRY(output(run, hf_problem_output_time(problem, k), run->between));
-        }
-        collect(run, statistics);
-        if (observer->step != NULL)
-            HF_TRY(observer->step(run->error, observer->self, run->time, statistics));
+        HF_TRY(hf_sampler_step(error, run->sampler, run->time));
+    for (size_t *k = &run->next_output; *k < hf_problem_outputs(problem); (*k)++) {
+        double time = hf_problem_output_time(problem, *k);
+        const double *y = run->state;
+        if (time > run->time)
+            break;
+        if (time < run->time)
+            HF_TRY(run->stepper->dense(error, run->method, time, 0, &y));
+        HF_TRY(output(error, run, time, y));
     }
-    if (statistics->stationary && run->time > 0)
-        HF_TRY(output(run, run->time, run->state));
-    return run->sampler != NULL ? hf_sampler_finish(run->error, run->sampler) : HF_OK;
+    if (run->observer.step == NULL)
+        return HF_OK;
+    hf_statistics statistics;
+    hf_integration_statistics(run, &statistics);
+    return run->observer.step(error, run->observer.self, run->time, &statistics);
+}
+
+hf_status hf_integration_finish(hf_error *error, hf_integration *run) {
+    if (run->stationary && run->time > 0)
+        HF_TRY(output(error, run, run->time, run->state));
+    return run->sampler != NULL ? hf_sampler_finish(error, run->sampler) : HF_OK;
+}
+
+const double *hf_integration_density(const hf_integration *run) {
+    return run->state;
+}
+
+void hf_integration_statistics(const hf_integration *run, hf_statistics *statistics) {
+    *statistics = (hf_statistics){.evaluations = run->evolution.evaluations,
+                                  .refused_states = run->evolution.refused,
+                                  .stationary = run->stationary,
+                                  .time = run->time,
+                                  .seconds = hf_seconds() - run->start_seconds};
+    run->stepper->count(run->method, statistics);
 }
 
 hf_status hf_flow_integrate(hf_error *error, hf_flow *flow, const hf_observer *observer, double *rho,
                             hf_statistics *statistics) {
-    static const hf_observer nobody = {0};
-    const hf_problem *problem = hf_flow_problem(flow);
-    hf_statistics own = {0};
-    integration run = {.error = error,
-                       .flow = flow,
-                       .observer = observer != NULL ? observer : &nobody,
-                       .cells = hf_grid_cells(hf_problem_grid(problem)),
-                       .rtol = hf_problem_rtol(problem),
-                       .atol = hf_problem_atol(problem),
-                       .stop = hf_problem_stop(problem),
-                       .held = hf_problem_temperature(problem) > 0 ? bdf_discipline : adams_discipline,
-                       .positive = !hf_problem_flux(problem)->dual,
-                       .start_seconds = hf_seconds()};
-    hf_status status = set_up(&run);
-    if (status == HF_OK)
-        status = advance(&run, &own);
-    if (status == HF_OK) {
-        collect(&run, &own);
-        if (rho != NULL)
-            memcpy(rho, values(run.state), run.cells * sizeof *rho);
-    }
+    hf_integration *run;
     if (statistics != NULL)
-        *statistics = own;
-    tear_down(&run);
+        *statistics = (hf_statistics){0};
+    HF_TRY(hf_integration_create(error, flow, observer, &run));
+    hf_status status = HF_OK;
+    while (status == HF_OK && !hf_integration_done(run))
+        status = hf_integration_step(error, run);
+    if (status == HF_OK)
+        status = hf_integration_finish(error, run);
+    if (status == HF_OK && rho != NULL)
+        memcpy(rho, hf_integration_density(run), run->evolution.cells * sizeof *rho);
+    if (statistics != NULL)
+        hf_integration_statistics(run, statistics);
+    hf_integration_destroy(&run);
     return status;
 }

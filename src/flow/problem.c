@@ -17,6 +17,7 @@ struct hf_problem {
     double temperature;
     const hf_flux *flux;
     const hf_limiter *limiter;
+    const hf_method *method;
     double end, rtol, atol, stop;
     size_t outputs;
     bool estimate;
@@ -30,15 +31,15 @@ enum { GIB = 1 << 30 };
 enum { PANELS_MIN = 16 };
 
 static hf_status check_memory(hf_error *error, const hf_problem *problem) {
-    double state = (double)hf_grid_cells(problem->grid) * sizeof(double) * HF_INTEGRATOR_VECTORS;
+    double state = (double)hf_grid_cells(problem->grid) * sizeof(double) * (double)problem->method->vectors;
     double table = (double)hf_table_bytes(problem->model, problem->grid);
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (state + table > memory)
         return hf_raise(
             error, HF_ERR_INPUT,
-            "the grid does not fit in memory: %zu cells need %.3g GiB (%d vectors of the integrator) "
+            "the grid does not fit in memory: %zu cells need %.3g GiB (%zu vectors of the integrator) "
             "and the context table %.3g GiB; this machine has %.3g GiB",
-            hf_grid_cells(problem->grid), state / GIB, (int)HF_INTEGRATOR_VECTORS, table / GIB, memory / GIB);
+            hf_grid_cells(problem->grid), state / GIB, problem->method->vectors, table / GIB, memory / GIB);
     return HF_OK;
 }
 
@@ -114,6 +115,9 @@ static hf_status check_input(hf_error *error, const hf_problem_input *input) {
     if (!(input->temperature >= 0) || !isfinite(input->temperature))
         return hf_raise(error, HF_ERR_INPUT, "temperature %g; expected a finite number >= 0",
                         input->temperature);
+    if (input->temperature > 0 && input->method != NULL && !input->method->warm)
+        return hf_raise(error, HF_ERR_INPUT, "time.method %s with temperature %g; expected cvode",
+                        input->method->name, input->temperature);
     if (!(input->end > 0) || !isfinite(input->end))
         return hf_raise(error, HF_ERR_INPUT, "time.end %g; expected a finite number > 0", input->end);
     if (!(input->rtol >= 0 && input->rtol < 1) || !(input->atol >= 0) || !isfinite(input->atol))
@@ -191,6 +195,7 @@ static hf_status fill(hf_error *error, hf_problem *problem, const hf_problem_inp
     HF_TRY(copy_components(error, problem, input->components, input->component_count));
     problem->temperature = input->temperature;
     problem->end = input->end;
+    problem->method = input->method != NULL ? input->method : hf_method_find("cvode");
     problem->rtol = input->rtol > 0 ? input->rtol : 1e-6;
     problem->atol = input->atol > 0 ? input->atol : 1e-9;
     problem->stop = input->stop;
@@ -309,6 +314,9 @@ double hf_problem_temperature(const hf_problem *problem) {
 }
 double hf_problem_end(const hf_problem *problem) {
     return problem->end;
+}
+const hf_method *hf_problem_method(const hf_problem *problem) {
+    return problem->method;
 }
 double hf_problem_rtol(const hf_problem *problem) {
     return problem->rtol;

@@ -4,19 +4,11 @@
 
 #include <string.h>
 
-/* ---- regularisation, time: straight into the input ----------------------------------------------- */
+/* ---- regularisation: straight into the input ----------------------------------------------------- */
 
 static const hf_schema_key regularisation_keys[] = {
     {"ridge", HF_SCHEMA_NON_NEGATIVE, false, offsetof(hf_problem_input, ridge)},
     {"temperature", HF_SCHEMA_NON_NEGATIVE, false, offsetof(hf_problem_input, temperature)},
-};
-
-static const hf_schema_key time_keys[] = {
-    {"end", HF_SCHEMA_POSITIVE, true, offsetof(hf_problem_input, end)},
-    {"rtol", HF_SCHEMA_POSITIVE, false, offsetof(hf_problem_input, rtol)},
-    {"atol", HF_SCHEMA_POSITIVE, false, offsetof(hf_problem_input, atol)},
-    {"outputs", HF_SCHEMA_COUNT, false, offsetof(hf_problem_input, outputs)},
-    {"stop", HF_SCHEMA_NON_NEGATIVE, false, offsetof(hf_problem_input, stop)},
 };
 
 hf_status hf_case_read_regularisation(hf_error *error, const hf_yaml *node, hf_case *c) {
@@ -26,8 +18,50 @@ hf_status hf_case_read_regularisation(hf_error *error, const hf_yaml *node, hf_c
                           regularisation_keys, &c->input);
 }
 
+/* ---- time ---------------------------------------------------------------------------------------- */
+
+typedef struct time_section {
+    const hf_yaml *method;
+    double end, rtol, atol, stop;
+    size_t outputs;
+} time_section;
+
+static const hf_schema_key time_keys[] = {
+    {"method", HF_SCHEMA_ANY, false, offsetof(time_section, method)},
+    {"end", HF_SCHEMA_POSITIVE, true, offsetof(time_section, end)},
+    {"rtol", HF_SCHEMA_POSITIVE, false, offsetof(time_section, rtol)},
+    {"atol", HF_SCHEMA_POSITIVE, false, offsetof(time_section, atol)},
+    {"outputs", HF_SCHEMA_COUNT, false, offsetof(time_section, outputs)},
+    {"stop", HF_SCHEMA_NON_NEGATIVE, false, offsetof(time_section, stop)},
+};
+
+static const char *method_name(size_t row) {
+    size_t count;
+    return hf_methods(&count)[row].name;
+}
+
+static hf_status read_method(hf_error *error, const hf_yaml *node, hf_case *c) {
+    size_t count, row;
+    const hf_method *methods = hf_methods(&count);
+    HF_TRY(hf_schema_choice(error, node, "time method", count, method_name, &row));
+    c->input.method = &methods[row];
+    if (c->input.temperature > 0 && !c->input.method->warm)
+        return hf_yaml_raise(error, HF_ERR_INPUT, node,
+                             "the time method %s with temperature %g; expected one for diffusion, cvode",
+                             methods[row].name, c->input.temperature);
+    return HF_OK;
+}
+
 hf_status hf_case_read_time(hf_error *error, const hf_yaml *node, hf_case *c) {
-    HF_TRY(hf_schema_read(error, node, sizeof time_keys / sizeof *time_keys, time_keys, &c->input));
+    time_section time = {0};
+    HF_TRY(hf_schema_read(error, node, sizeof time_keys / sizeof *time_keys, time_keys, &time));
+    c->input.end = time.end;
+    c->input.rtol = time.rtol;
+    c->input.atol = time.atol;
+    c->input.outputs = time.outputs;
+    c->input.stop = time.stop;
+    if (time.method)
+        HF_TRY(read_method(error, time.method, c));
     if (c->input.rtol >= 1)
         return hf_yaml_raise(error, HF_ERR_INPUT, hf_yaml_get(node, "rtol"), "%g; expected less than 1",
                              c->input.rtol);

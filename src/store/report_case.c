@@ -41,8 +41,10 @@ static hf_status write_number(hf_error *error, const hf_page *page, const char *
 }
 
 static hf_status write_facts(hf_error *error, const hf_page *page) {
-    static const char *const texts[][2] = {
-        {"Written", "history"}, {"Program", "source"}, {"Libraries", "libraries"}};
+    static const char *const texts[][2] = {{"Written", "history"},
+                                           {"Program", "source"},
+                                           {"Libraries", "libraries"},
+                                           {"Time method", "time_method"}};
     static const char *const numbers[][2] = {{"Relative tolerance", "rtol"},
                                              {"Absolute tolerance", "atol"},
                                              {"Steps", "solver_steps"},
@@ -54,6 +56,8 @@ static hf_status write_facts(hf_error *error, const hf_page *page) {
                                              {"Seconds", "solver_seconds"}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         HF_TRY(write_text(error, page, texts[i][0], texts[i][1]));
+    if (hf_dataset_has_attribute(hf_solution_dataset(page->report->solution), "time_method"))
+        HF_TRY(write_text(error, page, "Time method", "time_method")); /* older files lack it */
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         HF_TRY(write_number(error, page, numbers[i][0], numbers[i][1]));
     return HF_OK;

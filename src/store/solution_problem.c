@@ -367,6 +367,21 @@ static hf_status read_scheme(hf_error *error, const hf_dataset *dataset, rebuilt
     return status;
 }
 
+/* The time integration method; files of older versions do not name it, and are of the default. */
+static hf_status read_method(hf_error *error, const hf_dataset *dataset, hf_problem_input *input) {
+    char *name;
+    if (!hf_dataset_has_attribute(dataset, "time_method"))
+        return HF_OK;
+    HF_TRY(hf_dataset_get_text(error, dataset, NULL, "time_method", &name));
+    input->method = hf_method_find(name);
+    hf_status status = input->method != NULL
+                           ? HF_OK
+                           : hf_raise(error, HF_ERR_IO, "%s: the time method '%.40s' is not known",
+                                      hf_dataset_path(dataset), name);
+    free(name);
+    return status;
+}
+
 static hf_status read_numbers(hf_error *error, const hf_dataset *dataset, hf_problem_input *input) {
     double outputs;
     HF_TRY(hf_dataset_get_number(error, dataset, "ridge", &input->ridge));
@@ -397,6 +412,7 @@ static hf_status read_input(hf_error *error, const hf_solution *solution, rebuil
     for (size_t d = 0; d < input->dim; d++)
         input->axes[d] = *hf_grid_axis(grid, d);
     HF_TRY(read_numbers(error, dataset, input));
+    HF_TRY(read_method(error, dataset, input));
     HF_TRY(read_scheme(error, dataset, r));
     HF_TRY(read_heads(error, dataset, r));
     HF_TRY(read_initial(error, dataset, r));

@@ -245,6 +245,7 @@ static hf_status write_settings(hf_error *error, hf_dataset *dataset, const hf_p
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "problem", fingerprint));
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "flux", hf_problem_flux(problem)->name));
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "limiter", limiter == NULL ? "none" : limiter->name));
+    HF_TRY(hf_dataset_set_text(error, dataset, NULL, "time_method", hf_problem_method(problem)->name));
     HF_TRY(hf_dataset_set_number(error, dataset, "rtol", hf_problem_rtol(problem)));
     HF_TRY(hf_dataset_set_number(error, dataset, "atol", hf_problem_atol(problem)));
     HF_TRY(hf_dataset_set_number(error, dataset, "temperature", hf_problem_temperature(problem)));

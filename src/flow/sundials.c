@@ -1,0 +1,43 @@
+/* What the integrators of SUNDIALS share. */
+#include "flow/sundials.h"
+
+#include "flow/vector.h"
+
+#include <string.h>
+
+hf_status hf_sundials_allocate(hf_error *error, hf_evolution *evolution, size_t vectors, double time,
+                               const double *y, hf_sundials *shared) {
+    shared->evolution = evolution;
+    shared->time = time;
+    HF_TRY(hf_evolution_check_room(error, evolution, vectors));
+    if (SUNContext_Create(NULL, &shared->context) != 0)
+        return hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator");
+    shared->state = hf_vector_create(evolution->cells + 1, shared->context);
+    shared->between = shared->state != NULL ? N_VClone(shared->state) : NULL;
+    if (shared->between == NULL)
+        return hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator: %zu cells", evolution->cells);
+    memcpy(hf_vector_values(shared->state), y, (evolution->cells + 1) * sizeof *y);
+    return HF_OK;
+}
+
+void hf_sundials_clear(hf_sundials *shared) {
+    if (shared->state != NULL)
+        N_VDestroy(shared->state);
+    if (shared->between != NULL)
+        N_VDestroy(shared->between);
+    if (shared->context != NULL)
+        SUNContext_Free(&shared->context);
+    *shared = (hf_sundials){0};
+}
+
+int hf_sundials_rate(realtype t, N_Vector y, N_Vector rate, void *user) {
+    (void)t;
+    const hf_sundials *shared = user;
+    return hf_evolution_rate(shared->evolution, hf_vector_values(y), hf_vector_values(rate)) ? 0 : 1;
+}
+
+int hf_sundials_weights(N_Vector y, N_Vector weight, void *user) {
+    const hf_sundials *shared = user;
+    hf_evolution_weights(shared->evolution, hf_vector_values(y), hf_vector_values(weight));
+    return 0;
+}
