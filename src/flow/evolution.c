@@ -15,8 +15,8 @@ static const double GUARD = 1e4;
  * atol at a fraction of 1, -0.1 atol at 0.1; `gibbs` with BDF: -1.4 and -0.1). */
 static const double ATOL_SHARE = 0.1;
 
-/* Cells that a thread takes at a time, and below which one thread takes all. */
-enum { CHUNK = 4096, ALONE = 1 << 16 };
+/* Cells that a thread takes at a time. */
+enum { CHUNK = 4096 };
 
 void hf_evolution_start(hf_flow *flow, hf_evolution *evolution) {
     const hf_problem *problem = hf_flow_problem(flow);
@@ -29,6 +29,9 @@ void hf_evolution_start(hf_flow *flow, hf_evolution *evolution) {
                                 .local_rtol = rtol,
                                 .local_atol = ATOL_SHARE * atol,
                                 .positive = !hf_problem_flux(problem)->dual};
+    evolution->entries = (double)evolution->cells;
+    hf_ranks_sum(evolution->ranks, 1, &evolution->entries);
+    evolution->entries += 1;
 }
 
 /* ---- refusals --------------------------------------------------------------------------------------- */
@@ -56,7 +59,7 @@ bool hf_evolution_accepts(hf_evolution *evolution, double sum, double minimum) {
 bool hf_evolution_rate(hf_evolution *evolution, const double *y, double *rate) {
     size_t cells = evolution->cells;
     double minimum = 0, sum = 0;
-#pragma omp parallel for reduction(min : minimum) reduction(+ : sum) schedule(static) if (cells > ALONE)
+#pragma omp parallel for reduction(min : minimum) reduction(+ : sum) schedule(static) if (cells > HF_ALONE)
     for (size_t first = 0; first < cells; first += CHUNK) {
         double least, total;
         extremes(cells - first < CHUNK ? cells - first : CHUNK, y + first, &least, &total);
@@ -80,14 +83,18 @@ HF_CLONES static void fill_weights(size_t count, double rtol, double atol, const
 }
 
 double hf_evolution_weight_of_s(const hf_evolution *evolution, double s) {
-    double entries = (double)evolution->cells;
-    hf_ranks_sum(evolution->ranks, 1, &entries);
-    return sqrt(entries + 1) / (evolution->local_rtol * fmax(1, fabs(s)));
+    return sqrt(evolution->entries) / (evolution->local_rtol * fmax(1, fabs(s)));
+}
+
+double hf_evolution_norm(const hf_evolution *evolution, double squares, double error_of_s, double s) {
+    double share = error_of_s * hf_evolution_weight_of_s(evolution, s);
+    hf_ranks_sum(evolution->ranks, 1, &squares);
+    return sqrt((squares + share * share) / evolution->entries);
 }
 
 void hf_evolution_weights(const hf_evolution *evolution, const double *y, double *weight) {
     size_t cells = evolution->cells;
-#pragma omp parallel for schedule(static) if (cells > ALONE)
+#pragma omp parallel for schedule(static) if (cells > HF_ALONE)
     for (size_t first = 0; first < cells; first += CHUNK)
         fill_weights(cells - first < CHUNK ? cells - first : CHUNK, evolution->local_rtol,
                      evolution->local_atol, y + first, weight + first);

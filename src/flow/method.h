@@ -10,11 +10,15 @@
 #include "flow/flow.h"
 #include <headflow/ranks.h>
 
+/* Cells up to which one thread alone is faster than a team that has to be called. */
+enum { HF_ALONE = 1 << 15 };
+
 /* The system that a method integrates. */
 typedef struct hf_evolution {
     hf_flow *flow;
     const hf_ranks *ranks; /* who hold the other cells, or NULL; s is the same on all */
     size_t cells;          /* N of this rank */
+    double entries;        /* N + 1 of all ranks */
     double end;
     double rtol, atol;             /* asked for */
     double local_rtol, local_atol; /* what a method holds its local errors to, (22) */
@@ -38,6 +42,10 @@ bool hf_evolution_accepts(hf_evolution *evolution, double sum, double minimum);
  * weight of s makes its error count in full. y, weight: shape (cells + 1). */
 void hf_evolution_weights(const hf_evolution *evolution, const double *y, double *weight);
 double hf_evolution_weight_of_s(const hf_evolution *evolution, double s);
+
+/* That norm, of an error whose weighted squares add up to `squares` over the density's cells of this rank and
+ * whose entry of s is `error_of_s`, where s is `s`. Collective. */
+double hf_evolution_norm(const hf_evolution *evolution, double squares, double error_of_s, double s);
 
 /* HF_ERR_NUMERIC, with what to change: the tolerances cannot be met in double precision, or the method cannot
  * go on from `time` for a reason of its own. */
@@ -69,6 +77,6 @@ struct hf_stepper {
     void (*count)(const void *self, hf_statistics *statistics);
 };
 
-extern const struct hf_stepper hf_cvode_stepper, hf_erk_stepper;
+extern const struct hf_stepper hf_cvode_stepper, hf_erk_stepper, hf_dopri5_stepper;
 
 #endif

@@ -4,10 +4,13 @@
 #include <string.h>
 
 /* Vectors. cvode: the Nordsieck array of order 5 (BDF) with the work of Newton and a Krylov space of 20;
- * Adams at order 12 holds fewer. erk: seven stages, the interpolant of order 4 and the work of ARKODE. */
+ * Adams at order 12 holds fewer. erk: seven stages, the interpolant of order 4 and the work of ARKODE.
+ * dopri5: three states, six rates, dense output, scratch and the state at the start. */
 static const hf_method methods[] = {
     {"cvode", "CVODE: Adams for temperature 0, BDF with Newton and GMRES above", true, 40, &hf_cvode_stepper},
     {"erk", "ARKODE: explicit Runge-Kutta of Dormand and Prince, order 5(4)", false, 24, &hf_erk_stepper},
+    {"dopri5", "the same pair, its stages formed as the right-hand side is computed", false, 12,
+     &hf_dopri5_stepper},
 };
 
 const hf_method *hf_methods(size_t *count) {

@@ -1,6 +1,7 @@
 /* The semi-discrete flow: density -> moments -> logits -> residual -> potential -> fluxes -> d rho/dt.
  * docs/numerics.md (13). The order of the calls in hf_flow_rate is the way the data takes. */
 #include "flow/flow.h"
+#include "flow/method.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -77,6 +78,16 @@ void hf_flow_rate(hf_flow *flow, const double *rho, double *rate, double *dissip
             flow->potential.speed[d] = hf_table_speed(flow->table, flow->velocities, d);
     }
     hf_transport_apply(flow->transport, &flow->potential, rho, rate, dissipation);
+}
+
+void hf_flow_rate_into(hf_flow *flow, const double *rho, double *rate, const hf_sink *sink,
+                       double *dissipation) {
+    const hf_grid *grid = hf_problem_grid(flow->problem);
+    size_t cells = hf_grid_cells(grid), line = hf_grid_axis(grid, hf_grid_dim(grid) - 1)->cells;
+    hf_flow_rate(flow, rho, rate, dissipation);
+#pragma omp parallel for schedule(static) if (cells > HF_ALONE)
+    for (size_t first = 0; first < cells; first += line)
+        sink->take(sink->self, first, line, rate + first);
 }
 
 static double ridge_energy(const hf_flow *flow, const double *rho) {
