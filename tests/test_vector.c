@@ -1,68 +1,229 @@
-/* headflow's own N_Vector against SUNDIALS' serial one, operation by operation, aliased operands included. */
+/* headflow's own N_Vector against SUNDIALS' serial one: operation by operation with aliased operands, random
+ * sequences of them, and the same bits for any number of threads. */
 #include "flow/vector.h"
 
+#include "support.h"
+
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 #include <nvector/nvector_serial.h>
+#include <omp.h>
+#include <string.h>
 
-enum { LENGTH = 1237 }; /* odd: loops have remainders */
+enum { VECTORS = 5, ALL = 2 * VECTORS };
 
-static SUNContext context;
+/* The same vectors as ours and as theirs. */
+typedef struct pair {
+    size_t length;
+    SUNContext context;
+    gsl_rng *random;
+    N_Vector ours[ALL], theirs[ALL];
+} pair;
 
-/* The same random numbers in a vector of ours and in one of theirs; none is near 0. */
-static void fill_pair(unsigned seed, N_Vector ours, N_Vector theirs) {
-    unsigned state = seed;
-    for (int i = 0; i < LENGTH; i++) {
-        state = 1664525u * state + 1013904223u;
-        double x = (double)(state >> 8) / (1 << 24) - 0.5;
-        hf_vector_values(ours)[i] = NV_Ith_S(theirs, i) = x < 0 ? x - 0.385 : x + 0.385;
+/* Numbers of both signs, none near 0: quotients stay of order 1. */
+static void fill(pair *p, int k) {
+    double *x = hf_vector_values(p->ours[k]);
+    fill_uniform(p->random, -1, 1, p->length, x);
+    for (size_t i = 0; i < p->length; i++)
+        x[i] += x[i] < 0 ? -0.385 : 0.385;
+    memcpy(NV_DATA_S(p->theirs[k]), x, p->length * sizeof *x);
+}
+
+static pair make_pair(size_t length) {
+    pair p = {.length = length, .random = make_random(2385)};
+    cr_assert_eq(SUNContext_Create(NULL, &p.context), 0);
+    p.ours[0] = hf_vector_create(length - 1, NULL, p.context);
+    p.theirs[0] = N_VNew_Serial((sunindextype)length, p.context);
+    for (int k = 1; k < ALL; k++) {
+        p.ours[k] = N_VClone(p.ours[0]);
+        p.theirs[k] = N_VClone(p.theirs[0]);
+    }
+    for (int k = 0; k < ALL; k++)
+        fill(&p, k);
+    return p;
+}
+
+static void free_pair(pair *p) {
+    for (int k = 0; k < ALL; k++) {
+        N_VDestroy(p->ours[k]);
+        N_VDestroy(p->theirs[k]);
+    }
+    SUNContext_Free(&p->context);
+    gsl_rng_free(p->random);
+}
+
+/* Operations are of at most a dozen terms, each rounded as in theirs or once differently. */
+static void expect_vectors(pair *p, const char *what) {
+    for (int k = 0; k < ALL; k++) {
+        const double *x = hf_vector_values(p->ours[k]), *y = NV_DATA_S(p->theirs[k]);
+        for (size_t i = 0; i < p->length; i++)
+            cr_assert_leq(fabs(x[i] - y[i]), 32 * DBL_EPSILON * fmax(1, fabs(y[i])),
+                          "%s: vector %d of %zu at %zu: %.17g, %.17g", what, k, p->length, i, x[i], y[i]);
     }
 }
 
-static void expect_equal(N_Vector ours, N_Vector theirs, const char *what) {
-    for (int i = 0; i < LENGTH; i++)
-        cr_assert_eq(hf_vector_values(ours)[i], NV_Ith_S(theirs, i), "%s at %d", what, i);
+/* A sum of n terms of one sign, added one after the other on their side, errs by n eps; with both signs its
+ * partial sums are of order n^1/2 and err by less. */
+static void expect_number(const pair *p, double ours, double theirs, const char *what) {
+    cr_expect_leq(fabs(ours - theirs), 4 * (double)p->length * DBL_EPSILON * fmax(1, fabs(theirs)),
+                  "%s of %zu: %.17g, %.17g", what, p->length, ours, theirs);
 }
 
-static void expect_near(double ours, double theirs, const char *what) {
-    cr_expect_leq(fabs(ours - theirs), 1e-13 * fabs(theirs), "%s: %.17g, %.17g", what, ours, theirs);
+#define BOTH(operation)                                                                                      \
+    do {                                                                                                     \
+        N_Vector *v = p.ours;                                                                                \
+        operation;                                                                                           \
+        v = p.theirs;                                                                                        \
+        operation;                                                                                           \
+        expect_vectors(&p, #operation);                                                                      \
+    } while (0)
+
+#define NUMBERS(operation)                                                                                   \
+    do {                                                                                                     \
+        N_Vector *v = p.ours;                                                                                \
+        double mine = operation;                                                                             \
+        v = p.theirs;                                                                                        \
+        expect_number(&p, mine, operation, #operation);                                                      \
+        expect_vectors(&p, #operation);                                                                      \
+    } while (0)
+
+static const size_t lengths[] = {1, 7, 1000, 100003};
+
+Test(vector, elementwise_operations_are_those_of_the_serial_one) {
+    static const double scalars[][2] = {{2.385, -0.7}, {1, 0.3}, {-1, 1}, {0.3, -1}, {0.7, 0.7}, {0.7, -0.7}};
+    for (size_t k = 0; k < 4; k++) {
+        pair p = make_pair(lengths[k]);
+        cr_expect_eq(N_VGetLength(p.ours[3]), (sunindextype)p.length);
+        for (size_t s = 0; s < 6; s++) {
+            double a = scalars[s][0], b = scalars[s][1];
+            BOTH(N_VLinearSum(a, v[0], b, v[1], v[2]));
+            BOTH(N_VLinearSum(a, v[2], b, v[1], v[2]));
+            BOTH(N_VLinearSum(a, v[0], b, v[2], v[2]));
+            BOTH(N_VScale(a, v[1], v[3]));
+            BOTH(N_VScale(b, v[2], v[2]));
+        }
+        BOTH(N_VProd(v[0], v[1], v[1]));
+        BOTH(N_VDiv(v[1], v[4], v[1]));
+        BOTH(N_VAbs(v[0], v[3]));
+        BOTH(N_VInv(v[0], v[3]));
+        BOTH(N_VAddConst(v[3], 0.385, v[3]));
+        BOTH(N_VCompare(0.7, v[0], v[3]));
+        BOTH(N_VConst(2.385, v[2]));
+        free_pair(&p);
+    }
 }
 
-Test(vector, equals_the_serial_one) {
-    cr_assert_eq(SUNContext_Create(NULL, &context), 0);
-    N_Vector x = hf_vector_create(LENGTH, context), y = N_VClone(x), z = N_VClone(x);
-    N_Vector sx = N_VNew_Serial(LENGTH, context), sy = N_VClone(sx), sz = N_VClone(sx);
-    cr_assert(x != NULL && y != NULL && z != NULL);
-    cr_expect_eq(N_VGetLength(z), LENGTH);
-    fill_pair(2385, x, sx);
-    fill_pair(17, y, sy);
+Test(vector, reductions_are_those_of_the_serial_one) {
+    for (size_t k = 0; k < 4; k++) {
+        pair p = make_pair(lengths[k]);
+        NUMBERS(N_VDotProd(v[0], v[1]));
+        NUMBERS(N_VWrmsNorm(v[0], v[1]));
+        NUMBERS(N_VWrmsNormMask(v[0], v[1], v[2]));
+        NUMBERS(N_VWL2Norm(v[0], v[1]));
+        NUMBERS(N_VL1Norm(v[0]));
+        NUMBERS(N_VMaxNorm(v[0]));
+        NUMBERS(N_VMin(v[0]));
+        NUMBERS(N_VMinQuotient(v[0], v[1]));
+        NUMBERS(N_VInvTest(v[0], v[3]));
+        for (size_t i = 0; i < p.length; i++) { /* constraints of all five kinds */
+            hf_vector_values(p.ours[2])[i] = NV_Ith_S(p.theirs[2], i) = (double)(i % 5) - 2;
+            hf_vector_values(p.ours[1])[i] *= i % 3 != 0, NV_Ith_S(p.theirs[1], i) *= i % 3 != 0;
+        }
+        NUMBERS(N_VConstrMask(v[2], v[1], v[3]));
+        BOTH(N_VConst(0.385, v[3]));
+        NUMBERS(N_VInvTest(v[1], v[3]));
+        NUMBERS(N_VMinQuotient(v[0], v[1]));
+        BOTH(N_VConst(2, v[2]));
+        NUMBERS(N_VConstrMask(v[2], v[4], v[3]));
+        NUMBERS(N_VConstrMask(v[2], v[2], v[3]));
+        free_pair(&p);
+    }
+}
 
-    N_VLinearSum(2.385, x, -0.7, y, z);
-    N_VLinearSum(2.385, sx, -0.7, sy, sz);
-    expect_equal(z, sz, "linear sum");
-    N_VLinearSum(1, z, 0.3, y, z);
-    N_VLinearSum(1, sz, 0.3, sy, sz);
-    expect_equal(z, sz, "linear sum in place");
-    N_VProd(x, y, z), N_VProd(sx, sy, sz);
-    expect_equal(z, sz, "product");
-    N_VDiv(x, y, z), N_VDiv(sx, sy, sz);
-    expect_equal(z, sz, "quotient");
-    N_VScale(-1.7, z, z), N_VScale(-1.7, sz, sz);
-    expect_equal(z, sz, "scale in place");
-    N_VAbs(x, z), N_VAbs(sx, sz);
-    expect_equal(z, sz, "absolute value");
-    N_VInv(x, z), N_VInv(sx, sz);
-    expect_equal(z, sz, "inverse");
-    N_VAddConst(x, 0.385, z), N_VAddConst(sx, 0.385, sz);
-    expect_equal(z, sz, "constant added");
-    expect_near(N_VDotProd(x, y), N_VDotProd(sx, sy), "dot product");
-    expect_near(N_VWrmsNorm(x, y), N_VWrmsNorm(sx, sy), "weighted norm");
-    expect_near(N_VMaxNorm(x), N_VMaxNorm(sx), "largest");
-    N_VConst(2.385, z), N_VConst(2.385, sz);
-    expect_equal(z, sz, "constant");
+Test(vector, fused_operations_are_those_of_the_serial_one) {
+    for (size_t k = 0; k < 4; k++) {
+        pair p = make_pair(lengths[k]);
+        double c[] = {0.7, -1, 2.385, 1, -0.3}, numbers[2][VECTORS];
+        for (int count = 1; count <= VECTORS; count++) {
+            BOTH(N_VLinearCombination(count, c, v, v[9]));
+            BOTH(N_VLinearCombination(count, c, v, v[0]));
+            BOTH(N_VScaleAddMulti(count, c, v[9], v, v + VECTORS - 1));
+            BOTH(N_VScaleAddMulti(count, c, v[9], v, v));
+            BOTH(N_VLinearSumVectorArray(count, 0.385, v, -0.7, v, v + VECTORS));
+            BOTH(N_VScaleVectorArray(count, c, v, v));
+            BOTH(N_VConstVectorArray(count, 0.385 * count, v + VECTORS));
+            for (int k2 = 0; k2 < ALL; k2++)
+                fill(&p, k2);
+            cr_expect_eq(N_VDotProdMulti(count, p.ours[9], p.ours, numbers[0]), 0);
+            N_VDotProdMulti(count, p.theirs[9], p.theirs, numbers[1]);
+            for (int j = 0; j < count; j++)
+                expect_number(&p, numbers[0][j], numbers[1][j], "products");
+            N_VWrmsNormVectorArray(count, p.ours, p.ours + VECTORS, numbers[0]);
+            N_VWrmsNormVectorArray(count, p.theirs, p.theirs + VECTORS, numbers[1]);
+            for (int j = 0; j < count; j++)
+                expect_number(&p, numbers[0][j], numbers[1][j], "norms");
+        }
+        free_pair(&p);
+    }
+}
 
-    N_Vector all[] = {x, y, z, sx, sy, sz};
-    for (int i = 0; i < 6; i++)
-        N_VDestroy(all[i]);
-    SUNContext_Free(&context);
+/* One random operation on ours or theirs, of about norm 1 whatever came before. */
+static double operate(N_Vector *v, unsigned long what, int x, int y, int z, double a) {
+    switch (what) {
+    case 0:
+        return N_VWrmsNorm(v[x], v[y]);
+    case 1:
+        N_VProd(v[x], v[y], v[z]);
+        N_VAddConst(v[z], a, v[z]);
+        N_VScale(0.25, v[z], v[z]);
+        return 0;
+    case 2:
+        N_VDestroy(v[z]);
+        v[z] = N_VClone(v[x]);
+        N_VScale(a, v[x], v[z]);
+        return 0;
+    case 3:
+        N_VGetArrayPointer(v[z])[0] = a;
+        return 0;
+    default:
+        N_VLinearSum(a / 2, v[x], 0.5, v[y], v[z]);
+        return 0;
+    }
+}
+
+/* 600 operations, so that the queue fills up between two looks as well. */
+Test(vector, sequences_give_what_the_serial_one_gives) {
+    pair p = make_pair(1237);
+    for (int step = 0; step < 600; step++) {
+        unsigned long what =
+            gsl_rng_uniform_int(p.random, step % 300 < 200 ? 12 : 4) + (step % 300 < 200 ? 4 : 0);
+        int x = (int)gsl_rng_uniform_int(p.random, ALL), y = (int)gsl_rng_uniform_int(p.random, ALL);
+        int z = (int)((size_t)x + 1 + gsl_rng_uniform_int(p.random, ALL - 1)) % ALL;
+        double a = uniform(p.random, -1, 1), ours = operate(p.ours, what, x, y, z, a);
+        cr_expect_leq(fabs(ours - operate(p.theirs, what, x, y, z, a)), 1e-12);
+    }
+    for (int k = 0; k < ALL; k++)
+        cr_expect_leq(largest_difference(p.length, hf_vector_values(p.ours[k]), NV_DATA_S(p.theirs[k])),
+                      1e-13);
+    free_pair(&p);
+}
+
+static double on_threads(int threads, double *sum) {
+    omp_set_num_threads(threads);
+    pair p = make_pair(300007); /* enough for several threads */
+    for (int k = 0; k < 8; k++)
+        N_VLinearSum(0.7, p.ours[k], -0.3, p.ours[k + 1], p.ours[k + 1]);
+    *sum = N_VDotProd(p.ours[8], p.ours[1]);
+    double norm = N_VWrmsNorm(p.ours[8], p.ours[3]);
+    free_pair(&p);
+    return norm;
+}
+
+Test(vector, does_not_depend_on_the_number_of_threads) {
+    double sum, other, norm = on_threads(1, &sum);
+    for (int threads = 2; threads <= 3; threads++) {
+        cr_expect_eq(on_threads(threads, &other), norm);
+        cr_expect_eq(other, sum);
+    }
 }

@@ -12,7 +12,7 @@ hf_status hf_sundials_allocate(hf_error *error, hf_evolution *evolution, size_t 
     HF_TRY(hf_evolution_check_room(error, evolution, vectors));
     if (SUNContext_Create(NULL, &shared->context) != 0)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator");
-    shared->state = hf_vector_create(evolution->cells + 1, shared->context);
+    shared->state = hf_vector_create(evolution->cells, evolution->ranks, shared->context);
     shared->between = shared->state != NULL ? N_VClone(shared->state) : NULL;
     if (shared->between == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator: %zu cells", evolution->cells);

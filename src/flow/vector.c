@@ -1,114 +1,199 @@
 /* headflow's own N_Vector. docs/numerics.md, section 7.
  *
- * With SUNDIALS' serial vector the vector operations of CVODE take most of a run (its weighted norm adds up
- * one number after the other); here each is a loop compiled for the widest registers of the machine. */
+ * With SUNDIALS' serial vector the vector operations of CVODE take most of a run. Here they are recorded and
+ * run chunk by chunk (flow/queue.h), in loops compiled for the widest registers of the machine. So SUNDIALS'
+ * own fallbacks of its fused operations, one plain operation after the other, need no more memory traffic
+ * than fused ones; only those that save something else are here. */
 #include "flow/vector.h"
 
 #include "base/simd.h"
-#include <headflow/base.h>
+#include "flow/queue.h"
 
+#include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 typedef struct content {
-    size_t length;
+    hf_queue *queue; /* shared by all clones */
+    double length;   /* over all ranks */
     double *values;
 } content;
 
 static content *of(N_Vector v) {
     return v->content;
 }
-double *hf_vector_values(N_Vector v) {
+static double *array(N_Vector v) {
     return of(v)->values;
+}
+double *hf_vector_values(N_Vector v) {
+    hf_queue_flush(of(v)->queue);
+    return array(v);
 }
 
 /* ---- the loops -------------------------------------------------------------------------------------- */
 
-/* The operands of an operation on n elements; z may alias x or y. */
-typedef struct operands {
-    double a, b;
-    const double *x, *y;
-    double *z;
-} operands;
-
-typedef double kernel(size_t n, const operands *o);
-
-/* Defines a kernel that does `expression` for each element, s being what it returns. */
-#define KERNEL(name, reduction, expression)                                                                  \
-    HF_CLONES static double name(size_t n, const operands *o) {                                              \
-        const double *x = o->x, *y = o->y;                                                                   \
-        double *z = o->z, a = o->a, b = o->b, s = 0;                                                         \
-        (void)x, (void)y, (void)z, (void)a, (void)b;                                                         \
-        _Pragma(reduction) for (size_t i = 0; i < n; i++) expression;                                        \
+/* Defines a loop that does `expression` for each element and returns s, which begins as `start`. */
+#define LOOP(name, pragma, start, expression)                                                                \
+    HF_CLONES static double name(size_t first, size_t end, const hf_operands *o) {                           \
+        const double *x = o->x, *y = o->y, *w = o->w;                                                        \
+        double *z = o->z, a = o->a, b = o->b, s = start;                                                     \
+        (void)x, (void)y, (void)w, (void)z, (void)a, (void)b;                                                \
+        _Pragma(pragma) for (size_t i = first; i < end; i++) expression;                                     \
         return s;                                                                                            \
     }
 #define EACH "omp simd"
 #define SUM "omp simd reduction(+ : s)"
 #define MAX "omp simd reduction(max : s)"
+#define MIN "omp simd reduction(min : s)"
 
-KERNEL(linear_sum, EACH, z[i] = a * x[i] + b * y[i])
-KERNEL(scale, EACH, z[i] = a * x[i])
-KERNEL(fill, EACH, z[i] = a)
-KERNEL(product, EACH, z[i] = x[i] * y[i])
-KERNEL(quotient, EACH, z[i] = x[i] / y[i])
-KERNEL(absolute, EACH, z[i] = fabs(x[i]))
-KERNEL(inverse, EACH, z[i] = 1 / x[i])
-KERNEL(add_constant, EACH, z[i] = x[i] + a)
-KERNEL(dot, SUM, s += x[i] * y[i])
-KERNEL(weighted_square, SUM, s += (x[i] * y[i]) * (x[i] * y[i]))
-KERNEL(largest, MAX, s = fabs(x[i]) > s ? fabs(x[i]) : s)
+LOOP(linear_sum, EACH, 0, z[i] = a * x[i] + b * y[i])
+LOOP(add_two, EACH, 0, z[i] = (z[i] + a * x[i]) + b * y[i])
+LOOP(scale, EACH, 0, z[i] = a * x[i])
+LOOP(fill, EACH, 0, z[i] = a)
+LOOP(product, EACH, 0, z[i] = x[i] * y[i])
+LOOP(quotient, EACH, 0, z[i] = x[i] / y[i])
+LOOP(absolute, EACH, 0, z[i] = fabs(x[i]))
+LOOP(inverse, EACH, 0, z[i] = 1 / x[i])
+LOOP(add_constant, EACH, 0, z[i] = x[i] + a)
+LOOP(reaches, EACH, 0, z[i] = fabs(x[i]) >= a ? 1 : 0)
+LOOP(dot, SUM, 0, s += x[i] * y[i])
+LOOP(weighted_square, SUM, 0, s += (x[i] * y[i]) * (x[i] * y[i]))
+LOOP(masked_square, SUM, 0, s += w[i] > 0 ? (x[i] * y[i]) * (x[i] * y[i]) : 0)
+LOOP(sum_of_absolutes, SUM, 0, s += fabs(x[i]))
+LOOP(largest, MAX, 0, s = fabs(x[i]) > s ? fabs(x[i]) : s)
+LOOP(least, MIN, DBL_MAX, s = x[i] < s ? x[i] : s)
+LOOP(least_quotient, MIN, DBL_MAX, s = y[i] != 0 && x[i] / y[i] < s ? x[i] / y[i] : s)
 
-static double run(N_Vector v, kernel *loop, operands o) {
-    return loop(of(v)->length, &o);
+/* Inverts what is not zero and counts zeros. */
+LOOP(inverse_test, SUM, 0, {
+    z[i] = x[i] != 0 ? 1 / x[i] : z[i];
+    s += x[i] == 0;
+})
+
+/* Marks and counts the x that violate the constraint y: 2 positive, 1 non-negative, 0 none, and so on. */
+LOOP(violates, SUM, 0, {
+    z[i] = (fabs(y[i]) > 1.5 && x[i] * y[i] <= 0) || (fabs(y[i]) > 0.5 && x[i] * y[i] < 0);
+    s += z[i];
+})
+
+static void record(N_Vector z, hf_loop *loop, hf_operands operands) {
+    hf_queue_add(of(z)->queue, loop, operands);
+}
+
+static double reduce(N_Vector x, hf_reduction kind, hf_loop *loop, hf_operands operands) {
+    double result;
+    hf_queue_reduce(of(x)->queue, kind, loop, 1, &operands, &result);
+    return result;
 }
 
 /* ---- the operations, by the names of SUNDIALS ------------------------------------------------------- */
 
 static void op_linear_sum(realtype a, N_Vector x, realtype b, N_Vector y, N_Vector z) {
-    run(z, linear_sum, (operands){a, b, of(x)->values, of(y)->values, of(z)->values});
+    assert(of(x)->queue == of(z)->queue && of(y)->queue == of(z)->queue);
+    record(z, linear_sum, (hf_operands){.a = a, .b = b, .x = array(x), .y = array(y), .z = array(z)});
 }
 static void op_const(realtype a, N_Vector z) {
-    run(z, fill, (operands){.a = a, .z = of(z)->values});
+    record(z, fill, (hf_operands){.a = a, .z = array(z)});
 }
 static void op_prod(N_Vector x, N_Vector y, N_Vector z) {
-    run(z, product, (operands){0, 0, of(x)->values, of(y)->values, of(z)->values});
+    record(z, product, (hf_operands){.x = array(x), .y = array(y), .z = array(z)});
 }
 static void op_div(N_Vector x, N_Vector y, N_Vector z) {
-    run(z, quotient, (operands){0, 0, of(x)->values, of(y)->values, of(z)->values});
+    record(z, quotient, (hf_operands){.x = array(x), .y = array(y), .z = array(z)});
 }
 static void op_scale(realtype a, N_Vector x, N_Vector z) {
-    run(z, scale, (operands){.a = a, .x = of(x)->values, .z = of(z)->values});
+    assert(of(x)->queue == of(z)->queue);
+    record(z, scale, (hf_operands){.a = a, .x = array(x), .z = array(z)});
 }
 static void op_abs(N_Vector x, N_Vector z) {
-    run(z, absolute, (operands){.x = of(x)->values, .z = of(z)->values});
+    record(z, absolute, (hf_operands){.x = array(x), .z = array(z)});
 }
 static void op_inv(N_Vector x, N_Vector z) {
-    run(z, inverse, (operands){.x = of(x)->values, .z = of(z)->values});
+    record(z, inverse, (hf_operands){.x = array(x), .z = array(z)});
 }
 static void op_add_const(N_Vector x, realtype a, N_Vector z) {
-    run(z, add_constant, (operands){.a = a, .x = of(x)->values, .z = of(z)->values});
+    record(z, add_constant, (hf_operands){.a = a, .x = array(x), .z = array(z)});
 }
+static void op_compare(realtype a, N_Vector x, N_Vector z) {
+    record(z, reaches, (hf_operands){.a = a, .x = array(x), .z = array(z)});
+}
+
 static realtype op_dot(N_Vector x, N_Vector y) {
-    return run(x, dot, (operands){.x = of(x)->values, .y = of(y)->values});
+    return reduce(x, HF_SUM, dot, (hf_operands){.x = array(x), .y = array(y)});
 }
 static realtype op_wrms_norm(N_Vector x, N_Vector w) {
-    double sum = run(x, weighted_square, (operands){.x = of(x)->values, .y = of(w)->values});
-    return sqrt(sum / (double)of(x)->length);
+    double sum = reduce(x, HF_SUM, weighted_square, (hf_operands){.x = array(x), .y = array(w)});
+    return sqrt(sum / of(x)->length);
+}
+static realtype op_wrms_norm_mask(N_Vector x, N_Vector w, N_Vector mask) {
+    double sum =
+        reduce(x, HF_SUM, masked_square, (hf_operands){.x = array(x), .y = array(w), .w = array(mask)});
+    return sqrt(sum / of(x)->length);
+}
+static realtype op_wl2_norm(N_Vector x, N_Vector w) {
+    return sqrt(reduce(x, HF_SUM, weighted_square, (hf_operands){.x = array(x), .y = array(w)}));
+}
+static realtype op_l1_norm(N_Vector x) {
+    return reduce(x, HF_SUM, sum_of_absolutes, (hf_operands){.x = array(x)});
 }
 static realtype op_max_norm(N_Vector x) {
-    return run(x, largest, (operands){.x = of(x)->values});
+    return reduce(x, HF_MAX, largest, (hf_operands){.x = array(x)});
+}
+static realtype op_min(N_Vector x) {
+    return reduce(x, HF_MIN, least, (hf_operands){.x = array(x)});
+}
+static realtype op_min_quotient(N_Vector x, N_Vector y) {
+    return reduce(x, HF_MIN, least_quotient, (hf_operands){.x = array(x), .y = array(y)});
+}
+static booleantype op_inv_test(N_Vector x, N_Vector z) {
+    return reduce(x, HF_SUM, inverse_test, (hf_operands){.x = array(x), .z = array(z)}) == 0;
+}
+static booleantype op_constr_mask(N_Vector c, N_Vector x, N_Vector m) {
+    return reduce(x, HF_SUM, violates, (hf_operands){.x = array(x), .y = array(c), .z = array(m)}) == 0;
+}
+
+/* Two terms a loop, which halves the traffic of the first-level cache. z may be X[0]. */
+static int op_linear_combination(int count, realtype *c, N_Vector *X, N_Vector z) {
+    int k = count % 2 == 0 ? 2 : 1;
+    if (k == 2)
+        op_linear_sum(c[0], X[0], c[1], X[1], z);
+    else
+        op_scale(c[0], X[0], z);
+    for (; k < count; k += 2)
+        record(z, add_two, (hf_operands){c[k], c[k + 1], array(X[k]), array(X[k + 1]), NULL, array(z)});
+    return 0;
+}
+
+/* All products in one pass, and in one reduction over the ranks. */
+static int op_dot_multi(int count, N_Vector x, N_Vector *Y, realtype *dots) {
+    hf_operands operands[HF_QUEUE_RESULTS];
+    for (int done = 0; done < count;) {
+        size_t part = 0;
+        for (; done + (int)part < count && part < HF_QUEUE_RESULTS; part++)
+            operands[part] = (hf_operands){.x = array(x), .y = array(Y[done + (int)part])};
+        hf_queue_reduce(of(x)->queue, HF_SUM, dot, part, operands, dots + done);
+        done += (int)part;
+    }
+    return 0;
+}
+
+static N_Vector_ID op_id(N_Vector x) {
+    (void)x;
+    return SUNDIALS_NVEC_CUSTOM;
 }
 static sunindextype op_length(N_Vector x) {
     return (sunindextype)of(x)->length;
 }
-static double *op_array(N_Vector x) {
-    return of(x)->values;
-}
+
+/* ---- life ------------------------------------------------------------------------------------------- */
 
 static void op_destroy(N_Vector v) {
     if (v == NULL)
         return;
     if (of(v) != NULL) {
+        hf_queue_flush(of(v)->queue);
+        hf_queue_release(of(v)->queue);
         hf_array_destroy(&of(v)->values);
         free(of(v));
         v->content = NULL;
@@ -116,27 +201,44 @@ static void op_destroy(N_Vector v) {
     N_VFreeEmpty(v);
 }
 
-static N_Vector op_clone(N_Vector v) {
-    return hf_vector_create(of(v)->length, v->sunctx);
-}
-
-N_Vector hf_vector_create(size_t length, SUNContext context) {
+/* A vector that becomes an owner of the queue; NULL, and the queue let go, when there is no room. */
+static N_Vector create(hf_queue *queue, double length, SUNContext context) {
     N_Vector v = N_VNewEmpty(context);
     content *c = NULL;
     if (v == NULL || hf_allocate(NULL, 1, sizeof *c, &c) != HF_OK) {
+        hf_queue_release(queue);
         op_destroy(v);
         return NULL;
     }
     v->content = c;
+    c->queue = queue;
     c->length = length;
-    if (hf_array_create(NULL, length, &c->values) != HF_OK) {
+    if (hf_array_create(NULL, hf_queue_count(queue) + 1, &c->values) != HF_OK) {
         op_destroy(v);
         return NULL;
     }
+    return v;
+}
+
+static N_Vector op_clone(N_Vector v) {
+    N_Vector clone = create(hf_queue_share(of(v)->queue), of(v)->length, v->sunctx);
+    if (clone != NULL)
+        N_VCopyOps(v, clone);
+    return clone;
+}
+
+N_Vector hf_vector_create(size_t count, const hf_ranks *ranks, SUNContext context) {
+    hf_queue *queue = hf_queue_create(count, ranks);
+    double length = (double)count;
+    hf_ranks_sum(ranks, 1, &length);
+    N_Vector v = queue != NULL ? create(queue, length + 1, context) : NULL;
+    if (v == NULL)
+        return NULL;
+    v->ops->nvgetvectorid = op_id;
     v->ops->nvclone = op_clone;
     v->ops->nvdestroy = op_destroy;
     v->ops->nvgetlength = op_length;
-    v->ops->nvgetarraypointer = op_array;
+    v->ops->nvgetarraypointer = hf_vector_values;
     v->ops->nvlinearsum = op_linear_sum;
     v->ops->nvconst = op_const;
     v->ops->nvprod = op_prod;
@@ -145,8 +247,18 @@ N_Vector hf_vector_create(size_t length, SUNContext context) {
     v->ops->nvabs = op_abs;
     v->ops->nvinv = op_inv;
     v->ops->nvaddconst = op_add_const;
+    v->ops->nvcompare = op_compare;
     v->ops->nvdotprod = op_dot;
     v->ops->nvwrmsnorm = op_wrms_norm;
+    v->ops->nvwrmsnormmask = op_wrms_norm_mask;
+    v->ops->nvwl2norm = op_wl2_norm;
+    v->ops->nvl1norm = op_l1_norm;
     v->ops->nvmaxnorm = op_max_norm;
+    v->ops->nvmin = op_min;
+    v->ops->nvminquotient = op_min_quotient;
+    v->ops->nvinvtest = op_inv_test;
+    v->ops->nvconstrmask = op_constr_mask;
+    v->ops->nvlinearcombination = op_linear_combination;
+    v->ops->nvdotprodmulti = op_dot_multi;
     return v;
 }

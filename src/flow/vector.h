@@ -1,14 +1,20 @@
-/* headflow's own N_Vector: one aligned array and vectorised operations. docs/numerics.md, section 7. */
+/* headflow's own N_Vector: a density and one number more, with operations that are recorded and run together.
+ * docs/numerics.md, section 7. */
 #ifndef HF_FLOW_VECTOR_H
 #define HF_FLOW_VECTOR_H
 
-#include <stddef.h>
+#include <headflow/ranks.h>
+
 #include <sundials/sundials_nvector.h>
 
-/* A vector of `length` zeros, or NULL when there is no room; free it with N_VDestroy. */
-N_Vector hf_vector_create(size_t length, SUNContext context);
+/* A vector of `count` zeros on this rank and one number behind them that all ranks hold alike and that norms
+ * and products count once: its length is the sum of the counts of all ranks, plus 1. Collective.
+ * ranks: borrowed, NULL for one process alone. Vectors that meet in an operation must be clones of one
+ * another. NULL when there is no room; free it with N_VDestroy. */
+N_Vector hf_vector_create(size_t count, const hf_ranks *ranks, SUNContext context);
 
-/* Its elements. */
+/* Its elements, shape (count + 1), once all that is recorded has run; to read or to write, until the next
+ * operation of SUNDIALS on any clone. */
 double *hf_vector_values(N_Vector vector);
 
 #endif
