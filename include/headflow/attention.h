@@ -178,60 +178,121 @@ void hf_cloud_logits(hf_cloud *cloud, const hf_batch *batch, double *logits);
  *  @param[out] gradient  shape (N, D) */
 void hf_cloud_gradient(hf_cloud *cloud, const hf_batch *batch, const double *residual, double *gradient);
 
-/** The context table over the cells of the alpha-axes of a grid: cell means of c_e by Gauss-Legendre
- *  quadrature, 3 points an axis, or its values at the centres. docs/numerics.md (2). The grid's axes are the
- * attention coordinates in order, then the value coordinates. */
+/* ---- the context table -------------------------------------------------------------------------------- */
+
+/** Contexts c_e over the cells of the alpha-axes of a grid, cell means by Gauss-Legendre quadrature, 3 points
+ * an axis, or values at the centres, compressed: a few alpha-cells, the pivots, and weights L that give all
+ *  others, c_e(a) ~ sum_k L[a][k] c_e(pivot k). The number of pivots, the rank, follows a tolerance.
+ *  docs/numerics.md (2), (34)-(35). The grid's axes are the attention coordinates in order, then the value
+ *  coordinates.
+ *
+ *  Between densities and events are the modes, a few numbers: moments -> modes -> logits, and residuals ->
+ *  modes -> coefficients of the potential, each the transpose of the other. Both are linear; a rate of change
+ *  may stand for a density. docs/numerics.md (3)-(4), (36)-(37).
+ *
+ *  Functions named _team are called by every thread of an OpenMP team alike and share the work; outside of a
+ *  parallel region the team is one thread. What they compute does not depend on the number of threads. Unless
+ *  it is said they have no barrier at their end. */
 typedef struct hf_table hf_table;
 
 enum { HF_SLOPES_MIN = 9 };
 
-/** @param[in] model, grid  borrowed: must outlive the table
- *  @param[in] sampling     of the densities to come
- *  @return HF_ERR_INPUT when the grid's dimension is not the model's D */
-hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid, hf_sampling sampling,
-                          hf_table **out);
+#define HF_TABLE_TOLERANCE_MAX 1e-2
+
+typedef struct hf_table_options {
+    hf_sampling sampling; /**< of the densities to come */
+    double tolerance;     /**< largest error as a share of the largest entry; 0: 1e-12 */
+    /** The box of alpha-cells that the table is for; cells 0: all of the axis. */
+    size_t first[HF_ATTENTION_MAX], cells[HF_ATTENTION_MAX];
+    /** Rows beyond each end of the box that coefficients and velocities have too: through the seam of a
+     *  periodic axis, and beyond walls, where they mean nothing. */
+    size_t margin[HF_ATTENTION_MAX];
+} hf_table_options;
+
+/** The same pivots on any number of threads and for any box.
+ *  @param[in] model, grid  borrowed: must outlive the table; the grid is the whole one
+ *  @return HF_ERR_INPUT when the grid's dimension is not the model's D, when the box is not in the grid, for
+ * a tolerance below 0 or above HF_TABLE_TOLERANCE_MAX, and where thousands of rows do not compress */
+hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid,
+                          const hf_table_options *options, hf_table **out);
 void hf_table_destroy(hf_table **table);
 
-/** Bytes that hf_table_create will allocate; no overflow up to SIZE_MAX (then SIZE_MAX). */
-size_t hf_table_bytes(const hf_model *model, const hf_grid *grid);
+/** Bytes that a table of the whole grid takes at a rank, or at all its rows where they are fewer. */
+double hf_table_bytes(const hf_model *model, const hf_grid *grid, size_t rank);
 
-size_t hf_table_rows(const hf_table *table); /**< n: cells of the alpha-grid (1 when there is no alpha) */
+size_t hf_table_rows(const hf_table *table);        /**< n: alpha-cells of the box (1 without alpha) */
+size_t hf_table_wide_rows(const hf_table *table);   /**< N: alpha-cells of the box and its margins */
+size_t hf_table_rank(const hf_table *table);        /**< pivots */
+double hf_table_tolerance(const hf_table *table);   /**< as asked for */
+double hf_table_error(const hf_table *table);       /**< largest error that was seen, relative as above */
+double hf_table_checked(const hf_table *table);     /**< share of the entries that were looked at for it */
+size_t hf_table_modes_count(const hf_table *table); /**< M: rank times the j whose W_j is not zero */
+/** Number of logit differences: shape (blocks of 32 events, classes - 1, 32). */
+size_t hf_table_differences_count(const hf_table *table);
 
 /** Moments m_0 = sum rho |C|, m_j = sum v_j rho |C| over the value cells of each alpha-cell.
- *  docs/numerics.md (3). @param[out] moments  shape (n, 1 + n_v) */
-void hf_table_moments(const hf_table *table, const double *rho, double *moments);
+ *  docs/numerics.md (3). A number that is not finite shows in the moments of its row.
+ *  @param[in]  rho      shape (n, value cells)
+ *  @param[out] moments  shape (n, 1 + n_v) */
+void hf_table_moments_team(hf_table *table, const double *rho, double *moments);
 
-/** Logits from moments. @param[out] logits shape (E, classes); uses the table's own workspace */
-void hf_table_logits(hf_table *table, const double *moments, double *logits);
+/** The least density that the last hf_table_moments_team saw, after a barrier; NaNs left out. */
+double hf_table_minimum(const hf_table *table);
 
-/** Coefficients of the potential on the alpha-grid from the residuals: Psi_i = G[a][0] + sum_j v_j G[a][j]
- *  (+ ridge). docs/numerics.md (4). @param[out] coefficients  shape (n, 1 + n_v) */
-void hf_table_coefficients(hf_table *table, const double *residual, double *coefficients);
+/** Modes from moments; begins and ends with a barrier.
+ *  @param[out] modes  shape (M): complete for all threads */
+void hf_table_modes_team(hf_table *table, const double *moments, double *modes);
 
-/** Potential on a contiguous range of grid cells, from coefficients; docs/numerics.md (4).
+/** Logits less that of the last class, from modes. Each thread has the events that it has in
+ *  hf_risk_differences_team and hf_table_response_team.
+ *  @param[out] differences  shape (blocks of 32 events, classes - 1, 32), zero behind the last event */
+void hf_table_differences_team(const hf_table *table, const double *modes, double *differences);
+
+/** Residual modes from w_e r_e of the classes but the last (residuals add up to zero); ends with a barrier.
+ *  @param[in]  residual  shape (blocks of 32 events, classes - 1, 32), finite behind the last event
+ *  @param[out] modes     shape (M): complete for all threads */
+void hf_table_response_team(hf_table *table, const double *residual, double *modes);
+
+/** Coefficients of the potential on the alpha-cells from residual modes: Psi_i = G[a][0] + sum_j v_j G[a][j]
+ *  (+ ridge). docs/numerics.md (4). @param[out] coefficients  shape (N, 1 + n_v) */
+void hf_table_coefficients_team(const hf_table *table, const double *modes, double *coefficients);
+
+/** Logits of all classes from modes. @param[out] logits shape (E, classes) */
+void hf_table_logits(const hf_table *table, const double *modes, double *logits);
+
+/** Residual modes from residuals, whatever they add up to.
+ *  @param[in]  residual  shape (E, classes)
+ *  @param[out] modes     shape (M) */
+void hf_table_residual_modes(hf_table *table, const double *residual, double *modes);
+
+/** hf_table_coefficients_team by a team of its own. */
+void hf_table_coefficients(const hf_table *table, const double *modes, double *coefficients);
+
+/** Potential on a contiguous range of cells of the box, from coefficients; docs/numerics.md (4).
  *  @param[out] psi  shape (count) */
 void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
                         double *psi);
 
 /** Coefficients of the velocities u_d = -d Psi/d x_d at the centres, ridge included: u_d = V[d][a][0] + sum_j
  *  v_j V[d][a][j]. Along attention axes, of at least HF_SLOPES_MIN cells, by differences of eighth order of
- * the potential's coefficients. docs/numerics.md (25). @param[out] velocities shape (D, n, 1 + n_v) */
+ * the potential's coefficients; in a margin zero where these would reach out of it. docs/numerics.md (25).
+ * @param[out] velocities shape (D, N, 1 + n_v) */
 void hf_table_velocities(const hf_table *table, const double *coefficients, double *velocities);
 
-/** u rho along an axis on a contiguous range of grid cells.
+/** u rho along an axis on a contiguous range of cells of the box.
  *  @param[in]  rho   shape (count): of these cells
  *  @param[out] flow  shape (count) */
 void hf_table_flow(const hf_table *table, const double *velocities, size_t axis, size_t first, size_t count,
                    const double *rho, double *flow);
 
-/** max |u| along an axis over all centres of the grid; O(alpha-cells). */
+/** max |u| along an axis over all centres of the box; O(alpha-cells). */
 double hf_table_speed(const hf_table *table, const double *velocities, size_t axis);
 
 /** int |h_e|^2 dmu averaged over events: the second moment of the head logits, for sigma^2, with squares of v
  *  as cell means. docs/theory.md (12), docs/numerics.md (17).
  *  @param[in] rho          shape (cells)
  *  @param[in] probability  shape (E, classes): h^T (diag p - p p^T) h instead of |h|^2; or NULL */
-double hf_table_second_moment(const hf_table *table, const double *rho, const double *probability);
+double hf_table_second_moment(hf_table *table, const double *rho, const double *probability);
 
 /** (1/2) sum_i |C| rho_i mean_i |theta|^2, the ridge per unit lambda: docs/numerics.md (5). */
 double hf_table_half_square(const hf_table *table, const double *rho);

@@ -107,6 +107,7 @@ typedef struct hf_problem_input {
     const hf_component *components; /**< shape (component_count), copied */
     const hf_flux *flux;            /**< NULL: muscl for tau = 0, scharfetter-gummel for tau > 0 */
     const hf_limiter *limiter;      /**< NULL: van Leer */
+    double table_tolerance;         /**< of the compressed contexts, at most 1e-2; 0: 1e-12 */
     double end;                     /**< T > 0 */
     const hf_method *method;        /**< of time integration; NULL: cvode */
     double rtol, atol;              /**< of the time integration; 0: 1e-6 and 1e-9 */
@@ -154,6 +155,7 @@ double hf_problem_end(const hf_problem *problem);
 const hf_method *hf_problem_method(const hf_problem *problem);
 double hf_problem_rtol(const hf_problem *problem);
 double hf_problem_atol(const hf_problem *problem);
+double hf_problem_table_tolerance(const hf_problem *problem);
 double hf_problem_stop(const hf_problem *problem);
 bool hf_problem_estimate(const hf_problem *problem);
 size_t hf_problem_outputs(const hf_problem *problem);

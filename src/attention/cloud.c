@@ -3,18 +3,13 @@
  * The same sums as in model.c and head.c, with the heads innermost: an event's tokens are the same for all
  * heads, so that a block of heads is a vector operation, exponentials included. Heads are taken block by
  * block and events in order: the result does not depend on the number of threads. */
-#include "attention/model.h"
-#include "base/simd.h"
+#include "attention/attend.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    BLOCK = 128, /* heads at once: the work of a block stays in the first cache */
-    K_MAX = HF_FEATURES_MAX,
-    ALPHA_MAX = HF_ATTENTION_MAX
-};
+enum { BLOCK = HF_ATTEND, K_MAX = HF_FEATURES_MAX, ALPHA_MAX = HF_ATTENTION_MAX };
 
 struct hf_cloud {
     const hf_model *model;
@@ -29,54 +24,10 @@ struct hf_cloud {
 
 /* ---- kernels on a block ------------------------------------------------------------------------------- */
 
-/* s = S_0 + sum_k phi_k S_k. phi: rows of length stride */
-static inline void score_block(size_t n, size_t K, const double *S, const double *phi, size_t stride,
-                               double *restrict s) {
-    for (size_t i = 0; i < n; i++)
-        s[i] = S[0];
-    for (size_t k = 0; k < K; k++)
-        for (size_t i = 0; i < n; i++)
-            s[i] += phi[k * stride + i] * S[1 + k];
-}
-
-/* Unnormalised attention of one token, exp(s - top); the caller has the largest score in `top`. */
-static inline void attend_block(size_t n, const double *restrict top, double *restrict s) {
-#pragma omp simd
-    for (size_t i = 0; i < n; i++)
-        s[i] = exp(s[i] - top[i]);
-}
-
-static inline void top_block(size_t n, size_t K, size_t length, const double *S, const double *phi,
-                             size_t stride, double *restrict s, double *restrict top) {
-    score_block(n, K, S, phi, stride, top);
-    for (size_t t = 1; t < length; t++) {
-        score_block(n, K, S + t * (1 + K), phi, stride, s);
-        for (size_t i = 0; i < n; i++)
-            top[i] = s[i] > top[i] ? s[i] : top[i];
-    }
-}
-
-static inline void add_block(size_t n, double factor, const double *restrict x, double *restrict y) {
-    for (size_t i = 0; i < n; i++)
-        y[i] += factor * x[i];
-}
-
-/* Unnormalised contexts of an event: context: shape (width, BLOCK), total: shape (BLOCK). */
 HF_CLONES static void context_block(size_t n, size_t K, size_t width, size_t length, const double *S,
                                     const double *tokens, const double *phi, size_t stride,
                                     double (*restrict context)[BLOCK], double *restrict total) {
-    double s[BLOCK], top[BLOCK];
-    top_block(n, K, length, S, phi, stride, s, top);
-    memset(total, 0, n * sizeof *total);
-    for (size_t w = 0; w < width; w++)
-        memset(context[w], 0, n * sizeof **context);
-    for (size_t t = 0; t < length; t++) {
-        score_block(n, K, S + t * (1 + K), phi, stride, s);
-        attend_block(n, top, s);
-        add_block(n, 1, s, total);
-        for (size_t w = 0; w < width; w++)
-            add_block(n, tokens[t * width + w], s, context[w]);
-    }
+    hf_attend_contexts(n, K, width, length, S, tokens, phi, stride, context, total);
 }
 
 /* Adds an event's share to the coefficients G_j = E[b_j] and their slopes Cov(S_k, b_j).
@@ -84,20 +35,20 @@ HF_CLONES static void context_block(size_t n, size_t K, size_t width, size_t len
 HF_CLONES static void slope_block(size_t n, size_t K, size_t terms, size_t length, const double *S,
                                   const double *b, const double *phi, size_t stride, double *restrict slope) {
     double s[BLOCK], top[BLOCK], total[BLOCK] = {0}, mS[K_MAX][BLOCK], mb[HF_TERMS_MAX][1 + K_MAX][BLOCK];
-    top_block(n, K, length, S, phi, stride, s, top);
+    hf_attend_top(n, K, length, S, phi, stride, s, top);
     memset(mS, 0, sizeof mS);
     memset(mb, 0, sizeof mb);
     for (size_t t = 0; t < length; t++) {
         const double *row = S + t * (1 + K);
-        score_block(n, K, row, phi, stride, s);
-        attend_block(n, top, s);
-        add_block(n, 1, s, total);
+        hf_attend_scores(n, K, row, phi, stride, s);
+        hf_attend_token(n, top, s);
+        hf_attend_add(n, 1, s, total);
         for (size_t k = 0; k < K; k++)
-            add_block(n, row[1 + k], s, mS[k]);
+            hf_attend_add(n, row[1 + k], s, mS[k]);
         for (size_t j = 0; j < terms; j++) {
-            add_block(n, b[t * terms + j], s, mb[j][0]);
+            hf_attend_add(n, b[t * terms + j], s, mb[j][0]);
             for (size_t k = 0; k < K; k++)
-                add_block(n, b[t * terms + j] * row[1 + k], s, mb[j][1 + k]);
+                hf_attend_add(n, b[t * terms + j] * row[1 + k], s, mb[j][1 + k]);
         }
     }
     for (size_t j = 0; j < terms; j++) {

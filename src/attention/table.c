@@ -1,123 +1,234 @@
-/* The context table: cell means of the context vectors over the alpha-grid, and with it the two maps of the
- * right-hand side, density moments -> logits and residuals -> potential. Each is the transpose of the other,
- * which makes the discrete potential the exact derivative of the discrete risk. docs/numerics.md (2)-(5).
+/* The context table: contexts of all events over a box of alpha-cells, as the weights L of a skeleton times
+ * what heads make of the contexts at its pivots. docs/numerics.md (2)-(4), (34)-(37).
  *
  * Since head logits are affine in v only the moments (1, v_j) of the density over the value cells of each
  * alpha-cell enter; nothing has the size of the full grid. */
-#include "attention/model.h"
+#include "attention/table.h"
 
-#include "base/simd.h"
+#include "attention/skeleton.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAUSS_MAX = 3 };
+static const double default_tolerance = 1e-12;
 
-/* Quadrature of a function over a cell, along an axis: nodes in half cell widths from the centre. */
-static const struct quadrature {
-    size_t points;
-    double node[GAUSS_MAX], mass[GAUSS_MAX];
-} quadratures[] = {
-    [HF_CELL_MEANS] = {3,
-                       {-0.77459666924148337704, 0, 0.77459666924148337704},
-                       {5.0 / 18, 8.0 / 18, 5.0 / 18}},
-    [HF_POINT_VALUES] = {1, {0}, {1}},
-};
+/* ---- the box ---------------------------------------------------------------------------------------- */
 
-struct hf_table {
-    const hf_model *model;
-    const hf_grid *grid;
-    hf_sampling sampling;
-    size_t rows;        /* n: alpha-cells */
-    size_t columns;     /* E * width */
-    size_t value_cells; /* cells of the full grid a row */
-    size_t line;        /* cells along the last value axis (1 without value axes): contiguous */
-    double *context;    /* c_e, means or values: shape (rows, E, width) */
-    double *sums;       /* sum_a moments c: shape (1 + n_v, E, width); and scratch of the same size */
-    double *projection; /* shape (1 + n_v, E, width) */
-    double *center;     /* of the last value axis: shape (line) */
-};
-
-static size_t count_cells(const hf_grid *grid, size_t first, size_t last) {
-    size_t cells = 1;
-    for (size_t d = first; d < last; d++)
-        cells *= hf_grid_axis(grid, d)->cells;
-    return cells;
+static hf_status check(hf_error *error, const hf_model *model, const hf_grid *grid,
+                       const hf_table_options *options) {
+    if (hf_grid_dim(grid) != model->alphas + model->values)
+        return hf_raise(error, HF_ERR_INPUT, "a grid of %zu axes for heads with %zu coordinates",
+                        hf_grid_dim(grid), model->alphas + model->values);
+    if (!(options->tolerance >= 0 && options->tolerance <= HF_TABLE_TOLERANCE_MAX))
+        return hf_raise(error, HF_ERR_INPUT, "a table tolerance of %g; expected more than 0, at most %g",
+                        options->tolerance, HF_TABLE_TOLERANCE_MAX);
+    for (size_t d = 0; d < model->alphas; d++)
+        if (options->first[d] + options->cells[d] > hf_grid_axis(grid, d)->cells)
+            return hf_raise(error, HF_ERR_INPUT, "a table of rows %zu to %zu on an axis of %zu cells",
+                            options->first[d], options->first[d] + options->cells[d],
+                            hf_grid_axis(grid, d)->cells);
+    return HF_OK;
 }
 
-size_t hf_table_bytes(const hf_model *model, const hf_grid *grid) {
-    size_t columns = hf_events_count(model->events) * model->width;
-    size_t rows = count_cells(grid, 0, model->alphas) + 2 * (1 + model->values);
-    if (columns > 0 && rows > SIZE_MAX / sizeof(double) / columns)
-        return SIZE_MAX;
-    return rows * columns * sizeof(double);
+static void set_box(hf_table *table, const hf_table_options *options) {
+    size_t dim = hf_grid_dim(table->grid), n = table->model->alphas;
+    table->rows = table->wide_rows = table->value_cells = 1;
+    for (size_t d = 0; d < n; d++) {
+        table->first[d] = options->first[d];
+        table->cells[d] = options->cells[d] > 0 ? options->cells[d] : hf_grid_axis(table->grid, d)->cells;
+        table->margin[d] = options->margin[d];
+        table->rows *= table->cells[d];
+        table->wide_rows *= table->cells[d] + 2 * table->margin[d];
+    }
+    for (size_t d = n; d < dim; d++)
+        table->value_cells *= hf_grid_axis(table->grid, d)->cells;
+    table->line = table->model->values > 0 ? hf_grid_axis(table->grid, dim - 1)->cells : 1;
 }
 
-/* All contexts in one alpha-cell. */
-static void fill_row(const hf_table *table, size_t row, double *work) {
-    const hf_model *model = table->model;
-    const struct quadrature *rule = &quadratures[table->sampling];
-    size_t n = model->alphas, width = model->width, points = 1;
-    double *context = table->context + row * table->columns;
-    for (size_t d = 0; d < n; d++)
-        points *= rule->points;
-    for (size_t p = 0; p < points; p++) {
-        double alpha[HF_ATTENTION_MAX], phi[HF_FEATURES_MAX], mass = 1;
-        size_t rest_point = p, rest_row = row;
-        for (size_t d = n; d-- > 0;) {
-            size_t cells = hf_grid_axis(table->grid, d)->cells, q = rest_point % rule->points;
-            alpha[d] = hf_grid_center(table->grid, d, rest_row % cells) +
-                       0.5 * hf_grid_spacing(table->grid, d) * rule->node[q];
-            mass *= rule->mass[q];
-            rest_point /= rule->points;
-            rest_row /= cells;
+/* Number in the whole grid of a row of the box with its margins, through the seam of a periodic axis; beyond
+ * a wall that of the row next to it. *inside: its number in the box + 1, or 0. */
+static size_t whole_row(const hf_table *table, size_t wide_row, size_t *inside) {
+    size_t rest = wide_row, row = 0, stride = 1, box = 0, box_stride = 1;
+    *inside = 1;
+    for (size_t d = table->model->alphas; d-- > 0;) {
+        const hf_axis *axis = hf_grid_axis(table->grid, d);
+        size_t extent = table->cells[d] + 2 * table->margin[d], index = rest % extent;
+        rest /= extent;
+        if (index < table->margin[d] || index >= table->margin[d] + table->cells[d])
+            *inside = 0;
+        size_t far = table->first[d] + index + axis->cells * (1 + table->margin[d] / axis->cells);
+        size_t at = far - table->margin[d]; /* from a multiple of the axis below its first cell */
+        size_t begin = axis->cells * (1 + table->margin[d] / axis->cells);
+        size_t cell = axis->periodic              ? at % axis->cells
+                      : at < begin                ? 0
+                      : at - begin >= axis->cells ? axis->cells - 1
+                                                  : at - begin;
+        row += stride * cell;
+        stride *= axis->cells;
+        box += box_stride * (index - table->margin[d]);
+        box_stride *= table->cells[d];
+    }
+    *inside = *inside > 0 ? box + 1 : 0;
+    return row;
+}
+
+/* ---- building --------------------------------------------------------------------------------------- */
+
+/* What the threads of a build share, each with work space of its own. */
+typedef struct builder {
+    hf_table *table;
+    const hf_skeleton *skeleton;
+    size_t blocks; /* of pivots */
+    hf_cells *cells;
+    double *work; /* shape (threads, size) */
+    size_t size;
+} builder;
+
+static hf_status fill_weights(hf_error *error, hf_table *table, const hf_skeleton *skeleton) {
+    size_t block = skeleton->contexts.block, blocks = (table->wide_rows + block - 1) / block;
+    size_t rank = skeleton->rank, own = hf_skeleton_work(skeleton), size = own + block * rank;
+    double *work;
+    HF_TRY(hf_array_create(error, (size_t)omp_get_max_threads() * size, &work));
+#pragma omp parallel for schedule(dynamic, 1)
+    for (size_t b = 0; b < blocks; b++) {
+        size_t first = b * block, rest = table->wide_rows - first, count = rest < block ? rest : block;
+        size_t row[HF_ATTEND];
+        double *mine = work + (size_t)omp_get_thread_num() * size, *weight = mine + own;
+        for (size_t r = 0; r < count; r++) {
+            row[r] = whole_row(table, first + r, &table->row[first + r]);
+            if (table->row[first + r] > 0)
+                table->wide[table->row[first + r] - 1] = first + r;
         }
-        model->form->features(n, alpha, phi, NULL, NULL);
-        for (size_t e = 0; e < table->columns / width; e++) {
-            hf_model_context_features(model, e, phi, work);
-            for (size_t i = 0; i < width; i++)
-                context[e * width + i] += mass * work[i];
+        hf_skeleton_weights(skeleton, count, row, weight, mine);
+        for (size_t r = 0; r < count; r++)
+            for (size_t k = 0; k < rank; k++)
+                *hf_tall_at(&table->weight, first + r, k) = weight[r * rank + k];
+    }
+    hf_array_destroy(&work);
+    return HF_OK;
+}
+
+/* W_j c at a block of pivots for all classes of an event: differences to the last class, then the last.
+ *  context  shape (width, count of the block); at: column of the first pivot */
+static void fill_heads(hf_table *table, size_t event, size_t at, size_t count, const double *context) {
+    const hf_model *model = table->model;
+    size_t width = model->width, classes = model->classes, others = classes - 1;
+    size_t block = event / HF_TALL, lane = event % HF_TALL;
+    for (size_t a = 0; a < table->actives; a++) {
+        const double *W = model->value_matrix[table->active[a]], *W_last = W + others * width;
+        for (size_t c = 0; c < classes; c++)
+            for (size_t k = 0; k < count; k++) {
+                double sum = 0;
+                for (size_t i = 0; i < width; i++)
+                    sum += (W[c * width + i] - (c < others ? W_last[i] : 0)) * context[i * count + k];
+                size_t column = a * table->rank + at + k;
+                if (c < others)
+                    *hf_tall_at(&table->difference, (block * others + c) * HF_TALL + lane, column) = sum;
+                else
+                    *hf_tall_at(&table->last, event, column) = sum;
+            }
+    }
+}
+
+static void build_events(builder *b) {
+    const hf_model *model = b->table->model;
+    size_t events = hf_events_count(model->events), block = b->skeleton->contexts.block;
+#pragma omp parallel for schedule(dynamic, HF_TALL)
+    for (size_t e = 0; e < events; e++) {
+        double *context = b->work + (size_t)omp_get_thread_num() * b->size;
+        for (size_t k = 0; k < b->blocks; k++) {
+            hf_contexts_fill(&b->skeleton->contexts, &b->cells[k], e, model->width,
+                             hf_events_tokens(model->events, e), context);
+            fill_heads(b->table, e, k * block, b->cells[k].count, context);
         }
     }
 }
 
-hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid, hf_sampling sampling,
-                          hf_table **out) {
+static hf_status fill_events(hf_error *error, hf_table *table, const hf_skeleton *skeleton) {
+    size_t block = skeleton->contexts.block;
+    builder b = {.table = table,
+                 .skeleton = skeleton,
+                 .blocks = (skeleton->rank + block - 1) / block,
+                 .size = block * table->model->width};
+    HF_TRY(hf_allocate(error, b.blocks, sizeof *b.cells, &b.cells));
+    hf_status status = hf_array_create(error, (size_t)omp_get_max_threads() * b.size, &b.work);
+    for (size_t k = 0; status == HF_OK && k < b.blocks; k++) {
+        size_t rest = skeleton->rank - k * block;
+        hf_contexts_place(&skeleton->contexts, rest < block ? rest : block, skeleton->pivot + k * block,
+                          &b.cells[k]);
+    }
+    if (status == HF_OK)
+        build_events(&b);
+    free(b.cells);
+    hf_array_destroy(&b.work);
+    return status;
+}
+
+/* The j whose W_j is not zero. */
+static void find_active(hf_table *table) {
+    const hf_model *model = table->model;
+    for (size_t j = 0; j < table->terms; j++)
+        for (size_t i = 0; i < model->classes * model->width; i++)
+            if (model->value_matrix[j][i] != 0) {
+                table->active[table->actives++] = j;
+                break;
+            }
+}
+
+static hf_status create_arrays(hf_error *error, hf_table *table) {
+    const hf_model *model = table->model;
+    size_t events = hf_events_count(model->events), event_blocks = (events + HF_TALL - 1) / HF_TALL;
+    HF_TRY(hf_tall_create(error, table->wide_rows, table->rank, &table->weight));
+    HF_TRY(hf_tall_create(error, event_blocks * (model->classes - 1) * HF_TALL, table->columns,
+                          &table->difference));
+    HF_TRY(hf_tall_create(error, events, table->columns, &table->last));
+    HF_TRY(hf_allocate(error, table->rows, sizeof *table->wide, &table->wide));
+    HF_TRY(hf_allocate(error, table->weight.blocks * HF_TALL, sizeof *table->row, &table->row));
+    HF_TRY(hf_array_create(error, table->line, &table->center));
+    HF_TRY(hf_array_create(error, HF_CHUNKS_MAX, &table->minimum));
+    HF_TRY(hf_array_create(error, HF_CHUNKS_MAX * table->columns * (1 + HF_PACK), &table->partial));
+    HF_TRY(hf_array_create(error, hf_table_pairs(table) * table->weight.blocks * HF_TALL, &table->second));
+    return hf_array_create(error, HF_TABLE_PARTS * hf_table_squares(table), &table->squares);
+}
+
+static hf_status build(hf_error *error, hf_table *table, const hf_table_options *options) {
+    hf_skeleton *skeleton;
+    HF_TRY(
+        hf_skeleton_create(error, table->model, table->grid, table->sampling, table->tolerance, &skeleton));
+    set_box(table, options);
+    table->rank = skeleton->rank;
+    table->error = skeleton->error;
+    table->checked = skeleton->checked;
+    table->columns = table->actives * table->rank;
+    hf_status status = create_arrays(error, table);
+    if (status == HF_OK)
+        status = fill_weights(error, table, skeleton);
+    if (status == HF_OK)
+        status = fill_events(error, table, skeleton);
+    hf_skeleton_destroy(&skeleton);
+    return status;
+}
+
+hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid *grid,
+                          const hf_table_options *options, hf_table **out) {
     *out = NULL;
-    size_t dim = hf_grid_dim(grid), terms = 1 + model->values;
-    if (dim != model->alphas + model->values)
-        return hf_raise(error, HF_ERR_INPUT, "a grid of %zu axes for heads with %zu coordinates", dim,
-                        model->alphas + model->values);
+    HF_TRY(check(error, model, grid, options));
     hf_table *table;
     HF_TRY(hf_allocate(error, 1, sizeof *table, &table));
     table->model = model;
     table->grid = grid;
-    table->sampling = sampling;
-    table->rows = count_cells(grid, 0, model->alphas);
-    table->value_cells = hf_grid_cells(grid) / table->rows;
-    table->line = model->values > 0 ? hf_grid_axis(grid, dim - 1)->cells : 1;
-    table->columns = hf_events_count(model->events) * model->width;
-    double *work = NULL;
-    hf_status status = hf_array_create(error, table->rows * table->columns, &table->context);
-    if (status == HF_OK)
-        status = hf_array_create(error, terms * table->columns, &table->sums);
-    if (status == HF_OK)
-        status = hf_array_create(error, terms * table->columns, &table->projection);
-    if (status == HF_OK)
-        status = hf_array_create(error, table->line, &table->center);
-    if (status == HF_OK)
-        status = hf_array_create(error, model->width, &work);
+    table->sampling = options->sampling;
+    table->tolerance = options->tolerance > 0 ? options->tolerance : default_tolerance;
+    table->terms = 1 + model->values;
+    find_active(table);
+    hf_status status = build(error, table, options);
     if (status != HF_OK) {
         hf_table_destroy(&table);
         return status;
     }
-    for (size_t a = 0; a < table->rows; a++)
-        fill_row(table, a, work);
-    hf_array_destroy(&work);
     for (size_t k = 0; model->values > 0 && k < table->line; k++)
-        table->center[k] = hf_grid_center(grid, dim - 1, k);
+        table->center[k] = hf_grid_center(grid, hf_grid_dim(grid) - 1, k);
     *out = table;
     return HF_OK;
 }
@@ -125,21 +236,56 @@ hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid 
 void hf_table_destroy(hf_table **table) {
     if (table == NULL || *table == NULL)
         return;
-    hf_array_destroy(&(*table)->context);
-    hf_array_destroy(&(*table)->sums);
-    hf_array_destroy(&(*table)->projection);
+    hf_tall_destroy(&(*table)->weight);
+    hf_tall_destroy(&(*table)->difference);
+    hf_tall_destroy(&(*table)->last);
     hf_array_destroy(&(*table)->center);
+    hf_array_destroy(&(*table)->minimum);
+    hf_array_destroy(&(*table)->partial);
+    hf_array_destroy(&(*table)->second);
+    hf_array_destroy(&(*table)->squares);
+    free((*table)->wide);
+    free((*table)->row);
     free(*table);
     *table = NULL;
+}
+
+/* ---- what it is ------------------------------------------------------------------------------------- */
+
+double hf_table_bytes(const hf_model *model, const hf_grid *grid, size_t rank) {
+    double rows = 1, events = (double)hf_events_count(model->events);
+    for (size_t d = 0; d < model->alphas; d++)
+        rows *= (double)hf_grid_axis(grid, d)->cells;
+    double kept = fmin((double)rank, rows), terms = (double)(1 + model->values);
+    return sizeof(double) * kept * (rows + terms * (double)model->classes * (events + HF_TALL));
 }
 
 size_t hf_table_rows(const hf_table *table) {
     return table->rows;
 }
+size_t hf_table_wide_rows(const hf_table *table) {
+    return table->wide_rows;
+}
+size_t hf_table_rank(const hf_table *table) {
+    return table->rank;
+}
+double hf_table_error(const hf_table *table) {
+    return table->error;
+}
+double hf_table_checked(const hf_table *table) {
+    return table->checked;
+}
+double hf_table_tolerance(const hf_table *table) {
+    return table->tolerance;
+}
+size_t hf_table_modes_count(const hf_table *table) {
+    return table->columns;
+}
+size_t hf_table_differences_count(const hf_table *table) {
+    return table->difference.rows;
+}
 
-/* Centres of the value coordinates of a line but the last, which runs along the line; value_index is the
- * cell's number among the value cells of its row. */
-static void line_values(const hf_table *table, size_t value_index, double v[]) {
+void hf_table_line_values(const hf_table *table, size_t value_index, double v[]) {
     size_t n = table->model->alphas;
     for (size_t j = 0; j + 1 < table->model->values; j++)
         v[j] = hf_grid_center(table->grid, n + j,
@@ -147,302 +293,9 @@ static void line_values(const hf_table *table, size_t value_index, double v[]) {
                                   hf_grid_axis(table->grid, n + j)->cells);
 }
 
-void hf_table_moments(const hf_table *table, const double *rho, double *moments) {
-    size_t m = table->model->values, terms = 1 + m, line = table->line;
-    double volume = hf_grid_volume(table->grid), v[HF_VALUE_MAX] = {0};
-    const double *restrict center = table->center;
-    for (size_t a = 0; a < table->rows; a++) {
-        double *out = moments + a * terms;
-        memset(out, 0, terms * sizeof *out);
-        for (size_t first = 0; first < table->value_cells; first += line) {
-            const double *cell = rho + a * table->value_cells + first;
-            double sum = 0, along = 0;
-#pragma omp simd reduction(+ : sum, along)
-            for (size_t k = 0; k < line; k++) {
-                sum += cell[k];
-                along += cell[k] * center[k];
-            }
-            out[0] += volume * sum;
-            if (m == 0)
-                continue;
-            line_values(table, first, v);
-            for (size_t j = 0; j + 1 < m; j++)
-                out[1 + j] += volume * v[j] * sum;
-            out[m] += volume * along;
-        }
-    }
-}
-
-void hf_table_logits(hf_table *table, const double *moments, double *logits) {
-    const hf_model *model = table->model;
-    size_t terms = 1 + model->values, columns = table->columns, width = model->width;
-    memset(table->sums, 0, terms * columns * sizeof *table->sums);
-    for (size_t a = 0; a < table->rows; a++) {
-        const double *restrict context = table->context + a * columns;
-        for (size_t j = 0; j < terms; j++) {
-            double *restrict sums = table->sums + j * columns;
-            double moment = moments[a * terms + j];
-            for (size_t i = 0; i < columns; i++)
-                sums[i] += moment * context[i];
-        }
-    }
-    for (size_t e = 0; e < columns / width; e++)
-        for (size_t c = 0; c < model->classes; c++) {
-            double z = 0;
-            for (size_t j = 0; j < terms; j++)
-                for (size_t i = 0; i < width; i++)
-                    z += model->value_matrix[j][c * width + i] * table->sums[j * columns + e * width + i];
-            logits[e * model->classes + c] = z;
-        }
-}
-
-void hf_table_coefficients(hf_table *table, const double *residual, double *coefficients) {
-    size_t terms = 1 + table->model->values, columns = table->columns;
-    /* a row of numbers for each coefficient, so that the sums below run over contiguous memory */
-    hf_model_project_residual(table->model, residual, table->sums);
-    for (size_t i = 0; i < columns; i++)
-        for (size_t j = 0; j < terms; j++)
-            table->projection[j * columns + i] = table->sums[i * terms + j];
-    for (size_t a = 0; a < table->rows; a++) {
-        const double *restrict context = table->context + a * columns;
-        for (size_t j = 0; j < terms; j++) {
-            const double *restrict projection = table->projection + j * columns;
-            double sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (size_t i = 0; i < columns; i++)
-                sum += context[i] * projection[i];
-            coefficients[a * terms + j] = sum;
-        }
-    }
-}
-
-/* Half the sum of the squares of the ridged coordinates but the last value coordinate: cell means or
- * values. */
-static double row_half_square(const hf_table *table, size_t row, const double v[]) {
-    const hf_model *model = table->model;
-    size_t n = model->alphas, m = model->values, rest = row;
-    double sum = 0;
-    for (size_t d = n + m; d-- > 0;) {
-        double x = 0;
-        if (d >= n)
-            x = d + 1 < n + m ? v[d - n] : 0;
-        else {
-            size_t cells = hf_grid_axis(table->grid, d)->cells;
-            x = hf_grid_center(table->grid, d, rest % cells);
-            rest /= cells;
-        }
-        if (hf_model_ridged(model, d))
-            sum += 0.5 * (x * x + hf_grid_cell_variance(table->grid, d, table->sampling));
-    }
-    return sum;
-}
-
-/* a + x (b + c x) along a line of cells. */
-HF_CLONES static void parabola(size_t count, const double *restrict x, double a, double b, double c,
-                               double *restrict out) {
-    for (size_t k = 0; k < count; k++)
-        out[k] = a + x[k] * (b + c * x[k]);
-}
-
-/* The part of a range of cells that lies on one line of the last value axis, where a function with
- * coefficients on the rows is base + slope x. */
-typedef struct piece {
-    size_t row, length;
-    const double *x;
-    double v[HF_VALUE_MAX]; /* of the other value axes */
-    double base, slope;
-} piece;
-
-static piece first_piece(const hf_table *table, const double *coefficients, size_t first, size_t count) {
-    size_t m = table->model->values, inside = first % table->value_cells, start = inside % table->line;
-    size_t rest = table->line - start;
-    piece p = {.row = first / table->value_cells, .length = count < rest ? count : rest};
-    const double *g = coefficients + p.row * (1 + m);
-    p.x = table->center + start;
-    p.base = g[0];
-    p.slope = m > 0 ? g[m] : 0;
-    line_values(table, inside, p.v);
-    for (size_t j = 0; j + 1 < m; j++)
-        p.base += p.v[j] * g[1 + j];
-    return p;
-}
-
-void hf_table_potential(const hf_table *table, const double *coefficients, size_t first, size_t count,
-                        double *psi) {
-    double ridge = table->model->ridge, half = table->model->values > 0 ? 0.5 * ridge : 0;
-    while (count > 0) {
-        piece p = first_piece(table, coefficients, first, count);
-        if (ridge > 0)
-            p.base += ridge * row_half_square(table, p.row, p.v);
-        parabola(p.length, p.x, p.base, p.slope, half, psi);
-        psi += p.length;
-        first += p.length;
-        count -= p.length;
-    }
-}
-
-HF_CLONES static void add_multiple(size_t count, double factor, const double *restrict x,
-                                   double *restrict sum) {
-    for (size_t i = 0; i < count; i++)
-        sum[i] += factor * x[i];
-}
-
-/* Along attention axis d: minus the derivative of the polynomial through the nine rows about each, the
- * nearest nine at a wall. Rows that differ behind the axis only are done side by side. velocity: shape (rows,
- * terms) */
-static void differentiate(const hf_table *table, size_t d, const double *coefficients, double *velocity) {
-    enum { N = HF_SLOPES_MIN };
-    const hf_axis *axis = hf_grid_axis(table->grid, d);
-    size_t terms = 1 + table->model->values, n = axis->cells;
-    size_t width = hf_grid_stride(table->grid, d) / table->value_cells * terms;
-    double weight[N][N], scale = -1 / hf_grid_spacing(table->grid, d);
-    double ridge = hf_model_ridged(table->model, d) ? table->model->ridge : 0;
-    for (size_t j = 0; j < N; j++)
-        hf_lagrange_slopes(N, j, weight[j]);
-    memset(velocity, 0, table->rows * terms * sizeof *velocity);
-    for (size_t start = 0; start < table->rows * terms; start += n * width)
-        for (size_t i = 0; i < n; i++) {
-            size_t first = i < N / 2 ? 0 : i + N / 2 >= n ? n - N : i - N / 2;
-            if (axis->periodic)
-                first = (i + n - N / 2) % n;
-            const double *w = weight[axis->periodic ? N / 2 : i - first];
-            double *out = velocity + start + i * width;
-            for (size_t k = 0; k < N; k++) {
-                size_t there = first + k < n ? first + k : first + k - n;
-                add_multiple(width, scale * w[k], coefficients + start + there * width, out);
-            }
-            for (size_t r = 0; r < width; r += terms)
-                out[r] -= ridge * hf_grid_center(table->grid, d, i);
-        }
-}
-
-void hf_table_velocities(const hf_table *table, const double *coefficients, double *velocities) {
-    size_t n = table->model->alphas, terms = 1 + table->model->values;
-    for (size_t d = 0; d < n; d++)
-        differentiate(table, d, coefficients, velocities + d * table->rows * terms);
-    double *of_values = velocities + n * table->rows * terms;
-    memset(of_values, 0, table->model->values * table->rows * terms * sizeof *of_values);
-    for (size_t j = 1; j < terms; j++)
-        for (size_t row = 0; row < table->rows; row++) {
-            double *out = of_values + ((j - 1) * table->rows + row) * terms;
-            out[0] = -coefficients[row * terms + j];
-            out[j] = -table->model->ridge;
-        }
-}
-
-/* (a + b x) rho along a line of cells. */
-HF_CLONES static void line_times(size_t count, const double *restrict x, double a, double b,
-                                 const double *restrict rho, double *restrict out) {
-    for (size_t k = 0; k < count; k++)
-        out[k] = (a + b * x[k]) * rho[k];
-}
-
-void hf_table_flow(const hf_table *table, const double *velocities, size_t axis, size_t first, size_t count,
-                   const double *rho, double *flow) {
-    const double *velocity = velocities + axis * table->rows * (1 + table->model->values);
-    while (count > 0) {
-        piece p = first_piece(table, velocity, first, count);
-        line_times(p.length, p.x, p.base, p.slope, rho, flow);
-        rho += p.length;
-        flow += p.length;
-        first += p.length;
-        count -= p.length;
-    }
-}
-
-/* The velocity is affine in v, so that its largest values in a row are at the ends of the value axes. */
-double hf_table_speed(const hf_table *table, const double *velocities, size_t axis) {
-    size_t n = table->model->alphas, terms = 1 + table->model->values;
-    double speed = 0;
-    for (size_t row = 0; row < table->rows; row++) {
-        const double *g = velocities + (axis * table->rows + row) * terms;
-        double low = g[0], high = g[0];
-        for (size_t j = 1; j < terms; j++) {
-            size_t last = hf_grid_axis(table->grid, n + j - 1)->cells - 1;
-            double a = g[j] * hf_grid_center(table->grid, n + j - 1, 0);
-            double b = g[j] * hf_grid_center(table->grid, n + j - 1, last);
-            low += a < b ? a : b;
-            high += a < b ? b : a;
-        }
-        double fastest = -low > high ? -low : high;
-        speed = fastest > speed ? fastest : speed;
-    }
-    return speed;
-}
-
-double hf_table_half_square(const hf_table *table, const double *rho) {
-    size_t m = table->model->values, line = table->line, last = table->model->alphas + m - 1;
-    double total = 0, v[HF_VALUE_MAX] = {0};
-    for (size_t a = 0; a < table->rows; a++)
-        for (size_t first = 0; first < table->value_cells; first += line) {
-            const double *cell = rho + a * table->value_cells + first;
-            double sum = 0, square = 0;
-            for (size_t k = 0; k < line; k++) {
-                double x = m > 0 ? hf_grid_center(table->grid, last, k) : 0;
-                sum += cell[k];
-                square += 0.5 * x * x * cell[k];
-            }
-            line_values(table, first, v);
-            total += row_half_square(table, a, v) * sum + square;
-        }
-    return total * hf_grid_volume(table->grid);
-}
-
-/* Second moments sum rho |C| v_j v_l of a row, v_0 = 1, with squares as cell means or values. */
-static void row_second_moments(const hf_table *table, size_t row, const double *rho,
-                               double moment[HF_TERMS_MAX][HF_TERMS_MAX]) {
-    size_t n = table->model->alphas, m = table->model->values, line = table->line;
-    memset(moment, 0, HF_TERMS_MAX * sizeof *moment);
-    for (size_t first = 0; first < table->value_cells; first += line) {
-        double v[HF_TERMS_MAX] = {1};
-        line_values(table, first, v + 1);
-        for (size_t k = 0; k < line; k++) {
-            double mass = rho[row * table->value_cells + first + k] * hf_grid_volume(table->grid);
-            if (m > 0)
-                v[m] = hf_grid_center(table->grid, n + m - 1, k);
-            for (size_t j = 0; j <= m; j++)
-                for (size_t l = 0; l <= m; l++)
-                    moment[j][l] += mass * v[j] * v[l];
-        }
-    }
-    for (size_t j = 1; j <= m; j++)
-        moment[j][j] += moment[0][0] * hf_grid_cell_variance(table->grid, n + j - 1, table->sampling);
-}
-
-/* x.y, or x^T (diag p - p p^T) y where p is not NULL. */
-static double event_product(size_t classes, const double *p, const double *x, const double *y) {
-    double sum = 0, mean_x = 0, mean_y = 0;
-    for (size_t c = 0; c < classes; c++) {
-        double weight = p != NULL ? p[c] : 1;
-        sum += weight * x[c] * y[c];
-        mean_x += weight * x[c];
-        mean_y += weight * y[c];
-    }
-    return p != NULL ? sum - mean_x * mean_y : sum;
-}
-
-double hf_table_second_moment(const hf_table *table, const double *rho, const double *probability) {
-    const hf_model *model = table->model;
-    size_t terms = 1 + model->values, width = model->width, classes = model->classes;
-    double total = 0, moment[HF_TERMS_MAX][HF_TERMS_MAX], h[HF_TERMS_MAX][HF_WIDTH_MAX];
-    for (size_t a = 0; a < table->rows; a++) {
-        row_second_moments(table, a, rho, moment);
-        for (size_t e = 0; e < table->columns / width; e++) {
-            const double *context = table->context + a * table->columns + e * width;
-            double sum = 0;
-            for (size_t j = 0; j < terms; j++)
-                for (size_t c = 0; c < classes; c++) {
-                    h[j][c] = 0;
-                    for (size_t i = 0; i < width; i++)
-                        h[j][c] += model->value_matrix[j][c * width + i] * context[i];
-                }
-            for (size_t j = 0; j < terms; j++)
-                for (size_t l = 0; l < terms; l++)
-                    sum += moment[j][l] *
-                           event_product(classes, probability != NULL ? probability + e * classes : NULL,
-                                         h[j], h[l]);
-            total += hf_events_weight(model->events, e) * sum;
-        }
-    }
-    return total;
+double hf_table_row_center(const hf_table *table, size_t row, size_t axis) {
+    size_t rest = row;
+    for (size_t d = table->model->alphas - 1; d > axis; d--)
+        rest /= table->cells[d];
+    return hf_grid_center(table->grid, axis, table->first[axis] + rest % table->cells[axis]);
 }

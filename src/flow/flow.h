@@ -10,6 +10,7 @@ struct hf_flow {
     hf_transport *transport;
     hf_potential potential; /* of `coefficients` and `velocities` */
     double *moments;        /* shape (alpha-cells, 1 + n_v) */
+    double *modes;          /* of the table: from moments, then from residuals */
     double *coefficients;   /* shape (alpha-cells, 1 + n_v) */
     double *velocities;     /* of a dual flux: shape (D, alpha-cells, 1 + n_v) */
     double *logits;         /* shape (E, classes): logits, then residuals in place */

@@ -18,7 +18,7 @@ struct hf_problem {
     const hf_flux *flux;
     const hf_limiter *limiter;
     const hf_method *method;
-    double end, rtol, atol, stop;
+    double end, rtol, atol, stop, table_tolerance;
     size_t outputs;
     bool estimate;
     hf_particles particles;
@@ -27,12 +27,15 @@ struct hf_problem {
 
 enum { GIB = 1 << 30 };
 
+/* Rank of the context table that memory must have room for: strong random scores have 50 to 70. */
+enum { RANK_LIKELY = 64 };
+
 /* Parts of a support that a quadrature takes at least: 128 nodes, for profiles narrower than a cell. */
 enum { PANELS_MIN = 16 };
 
 static hf_status check_memory(hf_error *error, const hf_problem *problem) {
     double state = (double)hf_grid_cells(problem->grid) * sizeof(double) * (double)problem->method->vectors;
-    double table = (double)hf_table_bytes(problem->model, problem->grid);
+    double table = hf_table_bytes(problem->model, problem->grid, RANK_LIKELY);
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (state + table > memory)
         return hf_raise(
@@ -127,6 +130,9 @@ static hf_status check_input(hf_error *error, const hf_problem_input *input) {
         return hf_raise(error, HF_ERR_INPUT, "time.outputs 1; expected at least 2");
     if (!(input->stop >= 0) || !isfinite(input->stop))
         return hf_raise(error, HF_ERR_INPUT, "time.stop %g; expected a finite number >= 0", input->stop);
+    if (!(input->table_tolerance >= 0 && input->table_tolerance <= HF_TABLE_TOLERANCE_MAX))
+        return hf_raise(error, HF_ERR_INPUT, "scheme.table_tolerance %g; expected more than 0, at most %g",
+                        input->table_tolerance, HF_TABLE_TOLERANCE_MAX);
     if (input->component_count == 0)
         return hf_raise(error, HF_ERR_INPUT, "initial: no density");
     for (size_t c = 0; c < input->component_count; c++) {
@@ -199,6 +205,7 @@ static hf_status fill(hf_error *error, hf_problem *problem, const hf_problem_inp
     problem->rtol = input->rtol > 0 ? input->rtol : 1e-6;
     problem->atol = input->atol > 0 ? input->atol : 1e-9;
     problem->stop = input->stop;
+    problem->table_tolerance = input->table_tolerance > 0 ? input->table_tolerance : 1e-12;
     problem->outputs = input->outputs > 0 ? input->outputs : 33;
     problem->estimate = input->estimate;
     problem->particles = input->particles;
@@ -323,6 +330,9 @@ double hf_problem_rtol(const hf_problem *problem) {
 }
 double hf_problem_atol(const hf_problem *problem) {
     return problem->atol;
+}
+double hf_problem_table_tolerance(const hf_problem *problem) {
+    return problem->table_tolerance;
 }
 double hf_problem_stop(const hf_problem *problem) {
     return problem->stop;

@@ -14,7 +14,9 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
     const hf_events *events = hf_problem_events(problem);
     const hf_model *model = hf_problem_model(problem);
     flow->problem = problem;
-    hf_status status = hf_table_create(error, model, grid, hf_problem_sampling(problem), &flow->table);
+    hf_table_options options = {.sampling = hf_problem_sampling(problem),
+                                .tolerance = hf_problem_table_tolerance(problem)};
+    hf_status status = hf_table_create(error, model, grid, &options, &flow->table);
     if (status == HF_OK)
         status = hf_transport_create(error, grid, hf_problem_flux(problem), hf_problem_limiter(problem),
                                      hf_problem_temperature(problem), &flow->transport);
@@ -22,6 +24,8 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
     size_t outputs = hf_events_count(events) * hf_events_classes(events);
     if (status == HF_OK)
         status = hf_array_create(error, hf_table_rows(flow->table) * terms, &flow->moments);
+    if (status == HF_OK)
+        status = hf_array_create(error, hf_table_modes_count(flow->table), &flow->modes);
     if (status == HF_OK)
         status = hf_array_create(error, hf_table_rows(flow->table) * terms, &flow->coefficients);
     if (status == HF_OK && hf_problem_flux(problem)->dual)
@@ -47,6 +51,7 @@ void hf_flow_destroy(hf_flow **flow) {
     hf_table_destroy(&(*flow)->table);
     hf_transport_destroy(&(*flow)->transport);
     hf_array_destroy(&(*flow)->moments);
+    hf_array_destroy(&(*flow)->modes);
     hf_array_destroy(&(*flow)->coefficients);
     hf_array_destroy(&(*flow)->velocities);
     hf_array_destroy(&(*flow)->logits);
@@ -59,14 +64,19 @@ const hf_problem *hf_flow_problem(const hf_flow *flow) {
 }
 
 void hf_flow_logits(hf_flow *flow, const double *rho, double *logits) {
-    hf_table_moments(flow->table, rho, flow->moments);
-    hf_table_logits(flow->table, flow->moments, logits);
+#pragma omp parallel
+    {
+        hf_table_moments_team(flow->table, rho, flow->moments);
+        hf_table_modes_team(flow->table, flow->moments, flow->modes);
+    }
+    hf_table_logits(flow->table, flow->modes, logits);
 }
 
 double hf_flow_prepare(hf_flow *flow, const double *rho) {
     hf_flow_logits(flow, rho, flow->logits);
     double risk = hf_risk_cross_entropy(hf_problem_events(flow->problem), flow->logits, flow->logits);
-    hf_table_coefficients(flow->table, flow->logits, flow->coefficients);
+    hf_table_residual_modes(flow->table, flow->logits, flow->modes);
+    hf_table_coefficients(flow->table, flow->modes, flow->coefficients);
     return risk;
 }
 

@@ -96,7 +96,8 @@ static double fill_gibbs(solver *s, const double *zeta, double *rho) {
     double entropy = hf_risk_cross_entropy(s->events, zeta, flow->logits), lowest = INFINITY, sum = 0;
     for (size_t i = 0; i < s->outputs; i++)
         entropy -= hf_events_weight(s->events, i / classes) * flow->logits[i] * zeta[i];
-    hf_table_coefficients(flow->table, flow->logits, flow->coefficients);
+    hf_table_residual_modes(flow->table, flow->logits, flow->modes);
+    hf_table_coefficients(flow->table, flow->modes, flow->coefficients);
     hf_table_potential(flow->table, flow->coefficients, 0, s->cells, rho);
     for (size_t i = 0; i < s->cells; i++)
         lowest = fmin(lowest, rho[i]);
@@ -168,7 +169,7 @@ static void fill_second_moments(solver *s) {
         for (size_t i = 0; j > 0 && i < s->cells; i++)
             s->other[i] *= hf_grid_center(
                 s->grid, axis, i / hf_grid_stride(s->grid, axis) % hf_grid_axis(s->grid, axis)->cells);
-        hf_table_moments(s->flow->table, s->other, s->flow->moments);
+        hf_table_moments_team(s->flow->table, s->other, s->flow->moments);
         for (size_t row = 0; row < s->rows; row++)
             memcpy(s->second + (row * s->terms + j) * s->terms, s->flow->moments + row * s->terms,
                    s->terms * sizeof *s->second);
@@ -181,7 +182,8 @@ static void apply_newton(solver *s, const double *x, double *image) {
     size_t terms = s->terms;
     double mean = 0; /* of the potential's change */
     apply_softmax(s, x, flow->logits);
-    hf_table_coefficients(flow->table, flow->logits, flow->coefficients);
+    hf_table_residual_modes(flow->table, flow->logits, flow->modes);
+    hf_table_coefficients(flow->table, flow->modes, flow->coefficients);
     for (size_t row = 0; row < s->rows; row++)
         for (size_t l = 0; l < terms; l++)
             mean += s->second[row * terms * terms + l] * flow->coefficients[row * terms + l];
@@ -193,7 +195,8 @@ static void apply_newton(solver *s, const double *x, double *image) {
                 sum += second[l] * flow->coefficients[row * terms + l];
             flow->moments[row * terms + j] = sum / s->temperature;
         }
-    hf_table_logits(flow->table, flow->moments, image);
+    hf_table_modes_team(flow->table, flow->moments, flow->modes);
+    hf_table_logits(flow->table, flow->modes, image);
     for (size_t i = 0; i < s->outputs; i++)
         image[i] += x[i];
 }

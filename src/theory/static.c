@@ -52,14 +52,18 @@ static hf_status look_at_density(hf_error *error, draw *d, const double *rho, do
     size_t outputs = hf_events_count(d->events) * hf_events_classes(d->events);
     hf_table *table;
     double *work;
-    HF_TRY(hf_table_create(error, d->model, hf_problem_grid(d->problem), HF_CELL_MEANS, &table));
+    hf_table_options options = {.sampling = HF_CELL_MEANS,
+                                .tolerance = hf_problem_table_tolerance(d->problem)};
+    HF_TRY(hf_table_create(error, d->model, hf_problem_grid(d->problem), &options, &table));
     size_t moments = hf_table_rows(table) * (1 + hf_model_value_coordinates(d->model));
-    hf_status status = hf_array_create(error, moments + outputs, &work);
+    size_t modes = hf_table_modes_count(table);
+    hf_status status = hf_array_create(error, moments + modes + outputs, &work);
     if (status == HF_OK) {
-        double *probability = work + moments;
+        double *probability = work + moments + modes;
         size_t classes = hf_events_classes(d->events);
-        hf_table_moments(table, rho, work);
-        hf_table_logits(table, work, mean);
+        hf_table_moments_team(table, rho, work);
+        hf_table_modes_team(table, work, work + moments);
+        hf_table_logits(table, work + moments, mean);
         d->risk = hf_risk_cross_entropy(d->events, mean, residual);
         double square = 0, product = 0;
         for (size_t e = 0; e < hf_events_count(d->events); e++) {
