@@ -47,15 +47,6 @@ typedef struct hf_sink {
 
 struct hf_kernels;
 
-/** Takes the rate of a line of cells as soon as it is complete. */
-typedef struct hf_sink {
-    void *self;
-    /** Called by the thread that computes the line; the lines of a row come in order, from one thread.
-     *  @param[in] first  its first cell
-     *  @param[in] rate   shape (count): valid during the call */
-    void (*take)(void *self, size_t first, size_t count, const double *rate);
-} hf_sink;
-
 /** A numerical flux. Adding one is a new file in src/transport and a line in the table of schemes.c. */
 typedef struct hf_flux {
     const char *name;

@@ -46,7 +46,6 @@ typedef struct dopri5 {
     double *stage[2];   /* by turns; the second holds the end of the last step */
     double *k[STAGES];  /* rates of the stages; the sixth is kept where the second was */
     double *between;    /* dense output */
-    double *rate;       /* scratch of the right-hand side */
     hf_line_note *note; /* shape (lines) */
     hf_stage_sum
         sum; /* what is formed of the rate being computed, but for its arrays: they start at cell 0 */
@@ -159,7 +158,7 @@ static outcome attempt(dopri5 *run, double h, double *error) {
         run->sum = stage_sum(run, h, last ? error_row : tableau[i], i + 1);
         run->kept = run->k[i];
         run->out = last ? NULL : run->stage[i % 2];
-        hf_flow_rate_into(evolution->flow, run->stage[(i - 1) % 2], run->rate, &sink, &run->k[i][cells]);
+        hf_flow_rate_into(evolution->flow, run->stage[(i - 1) % 2], &sink, &run->k[i][cells]);
         if (!last)
             run->out[cells] = run->y[cells] + sum_of_s(&run->sum, cells);
     }
@@ -239,9 +238,8 @@ static void destroy(void **self) {
 
 /* All arrays of states in one, each on a cache line of its own. */
 static hf_status allocate(hf_error *error, dopri5 *run) {
-    double **const each[] = {&run->y,    &run->stage[0], &run->stage[1], &run->k[0],
-                             &run->k[1], &run->k[2],     &run->k[3],     &run->k[4],
-                             &run->k[6], &run->between,  &run->rate};
+    double **const each[] = {&run->y,    &run->stage[0], &run->stage[1], &run->k[0], &run->k[1],
+                             &run->k[2], &run->k[3],     &run->k[4],     &run->k[6], &run->between};
     const size_t vectors = sizeof each / sizeof *each, block = 8;
     size_t stride = (run->evolution->cells / block + 1) * block;
     HF_TRY(hf_evolution_check_room(error, run->evolution, vectors + 1));

@@ -24,9 +24,8 @@ void hf_flow_logits(hf_flow *flow, const double *rho, double *logits);
 double hf_flow_prepare(hf_flow *flow, const double *rho);
 
 /* hf_flow_rate, handing out each line of the rate as soon as it is complete, from any thread.
- * rate: shape (cells), scratch. */
-void hf_flow_rate_into(hf_flow *flow, const double *rho, double *rate, const hf_sink *sink,
-                       double *dissipation);
+ * Calls of the sink come as hf_sink says. */
+void hf_flow_rate_into(hf_flow *flow, const double *rho, const hf_sink *sink, double *dissipation);
 
 /* sum |C| rho log rho over cells with rho > 0. */
 double hf_flow_entropy(const hf_flow *flow, const double *rho);

@@ -1,7 +1,6 @@
 /* The semi-discrete flow: density -> moments -> logits -> residual -> potential -> fluxes -> d rho/dt.
  * docs/numerics.md (13). The order of the calls in hf_flow_rate is the way the data takes. */
 #include "flow/flow.h"
-#include "flow/method.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -80,24 +79,27 @@ double hf_flow_prepare(hf_flow *flow, const double *rho) {
     return risk;
 }
 
-void hf_flow_rate(hf_flow *flow, const double *rho, double *rate, double *dissipation) {
+/* The rate of a density, to the array or line by line to the sink. */
+static void rate_of(hf_flow *flow, const double *rho, double *rate, const hf_sink *sink,
+                    double *dissipation) {
     hf_flow_prepare(flow, rho);
     if (flow->velocities != NULL) {
         hf_table_velocities(flow->table, flow->coefficients, flow->velocities);
         for (size_t d = 0; d < hf_grid_dim(hf_problem_grid(flow->problem)); d++)
             flow->potential.speed[d] = hf_table_speed(flow->table, flow->velocities, d);
     }
-    hf_transport_apply(flow->transport, &flow->potential, rho, rate, dissipation);
+#pragma omp parallel
+    hf_transport_team(flow->transport, &flow->potential, NULL, rho, rate, sink, dissipation != NULL);
+    if (dissipation != NULL)
+        *dissipation = hf_transport_dissipation(flow->transport);
 }
 
-void hf_flow_rate_into(hf_flow *flow, const double *rho, double *rate, const hf_sink *sink,
-                       double *dissipation) {
-    const hf_grid *grid = hf_problem_grid(flow->problem);
-    size_t cells = hf_grid_cells(grid), line = hf_grid_axis(grid, hf_grid_dim(grid) - 1)->cells;
-    hf_flow_rate(flow, rho, rate, dissipation);
-#pragma omp parallel for schedule(static) if (cells > HF_ALONE)
-    for (size_t first = 0; first < cells; first += line)
-        sink->take(sink->self, first, line, rate + first);
+void hf_flow_rate(hf_flow *flow, const double *rho, double *rate, double *dissipation) {
+    rate_of(flow, rho, rate, NULL, dissipation);
+}
+
+void hf_flow_rate_into(hf_flow *flow, const double *rho, const hf_sink *sink, double *dissipation) {
+    rate_of(flow, rho, NULL, sink, dissipation);
 }
 
 static double ridge_energy(const hf_flow *flow, const double *rho) {
