@@ -88,11 +88,11 @@ static void expect_number(const pair *p, double ours, double theirs, const char 
         expect_vectors(&p, #operation);                                                                      \
     } while (0)
 
-static const size_t lengths[] = {1, 7, 1000, 100003};
+static const size_t lengths[] = {1, 7, 1000, 100003, 300007}; /* blocks of one chunk, and of two */
 
 Test(vector, elementwise_operations_are_those_of_the_serial_one) {
     static const double scalars[][2] = {{2.385, -0.7}, {1, 0.3}, {-1, 1}, {0.3, -1}, {0.7, 0.7}, {0.7, -0.7}};
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < 5; k++) {
         pair p = make_pair(lengths[k]);
         cr_expect_eq(N_VGetLength(p.ours[3]), (sunindextype)p.length);
         for (size_t s = 0; s < 6; s++) {
@@ -115,7 +115,7 @@ Test(vector, elementwise_operations_are_those_of_the_serial_one) {
 }
 
 Test(vector, reductions_are_those_of_the_serial_one) {
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < 5; k++) {
         pair p = make_pair(lengths[k]);
         NUMBERS(N_VDotProd(v[0], v[1]));
         NUMBERS(N_VWrmsNorm(v[0], v[1]));
