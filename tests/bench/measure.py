@@ -420,7 +420,7 @@ def measure_accuracy(bench, name):
             result[who] = dict(extrapolate(swept), rows=swept)
     described = bench.describe(case)
     counts = (64, 256, 1024, 4096) if name == "retrieval" else (16, 64, 256)
-    result["particles"] = particles(bench, described, exact, counts[: 2 if bench.quick else 4], 8 if bench.quick else 16)
+    result["particles"] = particles(bench, described, exact, counts[: 2 if bench.quick else 4], 8 if bench.quick else 24)
     return result
 
 
@@ -438,7 +438,7 @@ def accuracy(bench):
             size = f"{one['heads']:.2g} heads" if "heads" in one else f"{one['cells']:.5g}^2"
             lines.append([who, size, f"{one['seconds']:.3g}" + (" (x)" if one["extrapolated"] else ""),
                           f"{one['seconds'] / result['duality7']['seconds']:.3g}",
-                          f"{min(row['error'] for row in one['rows']):.2g}", f"{one.get('order', -one.get('slope', math.nan)):.2f}"])
+                          f"{min(row['error'] for row in one['rows']):.2g}", f"{one.get('order', -one['slope'] if 'slope' in one else math.nan):.2f}".replace("nan", "-")])
         table([name, "unknowns", "seconds", "of duality7", "least error measured", "order"], lines)
         seconds = lambda who: result[who]["seconds"] / result["duality7"]["seconds"]
         bench.goal(f"{name} to 1e-6 in R: time of NumPy (the better of upwind and muscl) over duality7's", min(seconds("NumPy muscl"), seconds("NumPy upwind")), 200, "x")
@@ -458,20 +458,23 @@ def launcher(bench, case, ranks):
 
 
 def rank_seconds(bench, case, ranks, method, end):
-    """Seconds that the program gives itself, for the part of a run after its start: diagnostics at 0 and at the end
-    are in both runs."""
-    def seconds(until):
-        return bench.call(launcher(bench, case, ranks) + [w for key in (*method, f"time.end={until}") for w in ("--set", key)])["seconds"]
+    """Seconds a right-hand side, by the program's own clock: of the later part of a run, since the diagnostics at 0
+    and at the end are in every run."""
+    def run(until):
+        done = bench.call(launcher(bench, case, ranks) + [w for key in (*method, f"time.end={until}") for w in ("--set", key)])
+        return done["seconds"], done["right_hand_sides"]
 
-    return seconds(end) - seconds(end / 8)
+    (short, few), (long, many) = run(end / 8), run(end)
+    return (long - short) / (many - few)
 
 
 def thread_seconds(bench, case, threads, method, end):
-    return bench.headflow("run", case, *method, f"time.end={end}", threads=threads)["seconds"]
+    done = bench.headflow("run", case, *method, f"time.end={end}", threads=threads)
+    return done["seconds"] / done["evaluations"]
 
 
 def scaling_turns(bench, measure, cases, method, end):
-    """Seconds with one and two workers on their cases, in turns; quartiles of each."""
+    """Seconds a right-hand side with one and two workers on their cases, in turns; quartiles of each."""
     taken = {1: [], 2: []}
     for _ in range(3 if bench.quick else 5):
         for workers in taken:
@@ -479,9 +482,18 @@ def scaling_turns(bench, measure, cases, method, end):
     return {str(workers): quartiles(values) for workers, values in taken.items()}
 
 
+def refuse_ranks(bench, case):
+    """Why two ranks cannot be measured, if so."""
+    try:
+        bench.call(launcher(bench, case, 2) + ["--set", "time.end=0.01"])
+    except Failure as reason:
+        raise Failure(f"headflow does not run on two ranks ({str(reason).replace(str(bench.folder), '')})") from None
+
+
 def scaling(bench):
     """Whole runs on one and two threads and ranks; strong: the same cells, weak: the same cells a worker."""
-    print("scaling: whole runs, upwind, random events; strong: the same cells, weak: twice the cells for two; seconds: median and quartiles")
+    print("scaling: whole runs, upwind, random events; strong: the same cells, weak: twice the cells for two\n"
+          "(along the attention axis); ms a right-hand side with all that its share of a step costs: median and quartiles")
     rows, reasons = [], {}
     grids = ((64, 64, 64),) if bench.quick else ((64, 64, 64), (128, 128, 128))
     for cells in grids:
@@ -495,15 +507,16 @@ def scaling(bench):
                 try:
                     if os.cpu_count() < 2:
                         raise Failure("one core alone")
+                    if what == "ranks":
+                        refuse_ranks(bench, same)
                     seconds = scaling_turns(bench, measure, cases, method, end)
                 except Failure as reason:
                     reasons[what] = str(reason)
                     continue
                 ratio = seconds["1"][1] / seconds["2"][1] * (2 if kind == "weak" else 1)
-                # two ranks may take another number of steps on the wider grid: weak is judged by eye, not as a goal
                 rows.append({"grid": size_name(cells), "kind": kind, "what": what, "seconds": seconds, "speedup": ratio})
-    table(["cells", "kind", "workers", "one [s]", "quartiles", "two [s]", "quartiles", "speed-up"],
-          [[r["grid"], r["kind"], r["what"], *[t for w in "12" for t in (f"{r['seconds'][w][1]:.3f}", f"{r['seconds'][w][0]:.3f}..{r['seconds'][w][2]:.3f}")],
+    table(["cells", "kind", "workers", "one [ms]", "quartiles", "two [ms]", "quartiles", "speed-up"],
+          [[r["grid"], r["kind"], r["what"], *[t for w in "12" for t in (f"{1e3 * r['seconds'][w][1]:.3f}", f"{1e3 * r['seconds'][w][0]:.3f}..{1e3 * r['seconds'][w][2]:.3f}")],
             f"{r['speedup']:.2f}"] for r in rows])
     for what, reason in reasons.items():
         print(f"  {what}: skipped: {reason}\n")
