@@ -197,7 +197,7 @@ def rate_goals(bench, rows):
     if any("2" not in row["threads"] for row in rows):
         bench.goal("right-hand sides with two threads", "skipped: one core alone", 0)
         return
-    if any(row["threads"]["2"]["copy"]["best"] > 1.1 * row["threads"]["1"]["copy"]["best"] for row in rows):
+    if any(row["threads"]["2"]["copy"]["best"] > 1.1 * row["threads"]["1"]["copy"]["best"] for row in rows if row["cells"] >= 2**18):
         bench.goal("right-hand sides with two threads", "skipped: the machine is busy, even a copy is slower with two threads", 0)
         return
     for data in ("random", "symmetric"):
@@ -341,12 +341,14 @@ def reference_risk(bench, case, nodes):
 
 
 def sweep(run, cells, exact, limit):
-    """Errors and seconds on growing grids, until a run takes longer than the limit."""
+    """Errors and seconds, the best of three of short runs, on growing grids until a run takes longer than the limit."""
     rows = []
     for n in cells:
         done = run(n)
-        rows.append({"cells": n, "error": abs(done["risk"] - exact), "seconds": done["seconds"]})
-        if done["seconds"] > limit:
+        again = [run(n) for _ in range(2)] if done["seconds"] < 2 else []
+        seconds = min(d["seconds"] for d in [done, *again])
+        rows.append({"cells": n, "error": abs(done["risk"] - exact), "seconds": seconds})
+        if seconds > limit:
             break
     return rows
 
