@@ -55,7 +55,10 @@ class Bench:
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if line.strip(" -")]
             raise Failure(f"exit code {done.returncode}: {lines[0] if lines else 'no message'}")
-        return json.loads(done.stdout[done.stdout.index("{") :])
+        try:
+            return json.loads(done.stdout[done.stdout.index("{") :])
+        except ValueError: # none, or one from each rank
+            raise Failure("did not print one JSON object") from None
 
     def headflow(self, verb, case, *keys, threads=1, **options):
         flags = [word for name, value in options.items() for word in (f"--{name}", value)]
