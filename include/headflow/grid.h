@@ -4,7 +4,7 @@
 #ifndef HEADFLOW_GRID_H
 #define HEADFLOW_GRID_H
 
-#include <headflow/base.h>
+#include <headflow/ranks.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,13 +34,60 @@ hf_status hf_grid_create(hf_error *error, size_t dim, const hf_axis axes[], hf_g
 void hf_grid_destroy(hf_grid **grid);
 
 size_t hf_grid_dim(const hf_grid *grid);
-size_t hf_grid_cells(const hf_grid *grid);                     /**< number of cells of the whole grid */
+size_t hf_grid_cells(const hf_grid *grid);                     /**< number of cells of all axes together */
 double hf_grid_volume(const hf_grid *grid);                    /**< volume |C| of a cell */
 const hf_axis *hf_grid_axis(const hf_grid *grid, size_t axis); /**< belongs to the grid */
 double hf_grid_spacing(const hf_grid *grid, size_t axis);      /**< cell width h */
 size_t hf_grid_stride(const hf_grid *grid, size_t axis);       /**< distance of neighbours along the axis */
 double hf_grid_center(const hf_grid *grid, size_t axis, size_t index);
 void hf_grid_centers(const hf_grid *grid, size_t cell, double theta[]); /**< theta: shape (dim) */
+
+/* ---- parts ------------------------------------------------------------------------------------------ */
+
+/** A box of cells as a grid of its own, with the centres and spacings of the whole to the bit: its axes keep
+ * name, bounds and periodicity of the whole ones, and `cells` is the part's. It may have fewer than 3 cells.
+ *  Sums over it are sums over its own cells.
+ *  @param[in] first, cells   shape (dim): where the box starts, and its cells
+ *  @return HF_ERR_INPUT for a box that is empty or leaves the grid */
+hf_status hf_grid_part(hf_error *error, const hf_grid *whole, const size_t first[], const size_t cells[],
+                       hf_grid **out);
+
+size_t hf_grid_first(const hf_grid *grid, size_t axis);       /**< the whole grid's index of its first cell */
+size_t hf_grid_whole_cells(const hf_grid *grid, size_t axis); /**< cells of the axis of the whole grid */
+bool hf_grid_divided(const hf_grid *grid, size_t axis);       /**< whether it has less than the whole axis */
+
+/** Divide a grid among ranks: this rank's part. The first `axes` axes may be cut, each into parts that differ
+ * by at most a cell, so that the surface to exchange is smallest; ranks are numbered row-major like cells.
+ *  Without ranks the part is the whole. Sums over a part (hf_grid_marginal, hf_grid_negative_mass,
+ * hf_grid_moments) are sums over all ranks: collective, and the same to the bit on all of them.
+ *  @param[in] least   cells that each part of a cut axis has at least
+ *  @param[in] ranks   borrowed: must outlive the part; NULL: one process alone
+ *  @return HF_ERR_INPUT, alike on all ranks, when there is no such division: with how many ranks there is */
+hf_status hf_grid_divide(hf_error *error, const hf_grid *whole, size_t axes, size_t least,
+                         const hf_ranks *ranks, hf_grid **out);
+
+/** Into how many parts hf_grid_divide cuts each axis for a number of ranks. Not collective.
+ *  @param[out] parts   shape (dim) */
+hf_status hf_grid_factors(hf_error *error, const hf_grid *whole, size_t axes, size_t least, size_t ranks,
+                          size_t parts[]);
+
+size_t hf_grid_parts(const hf_grid *grid, size_t axis); /**< parts of the axis; 1: it is whole */
+const hf_ranks *hf_grid_ranks(const hf_grid *grid);     /**< who hold the other parts; NULL: nobody */
+
+/** Where the part of a rank lies. Not collective.
+ *  @param[in]  parts          shape (dim): of each axis, as hf_grid_factors gives them
+ *  @param[out] first, cells   shape (dim) */
+void hf_grid_box(const hf_grid *grid, const size_t parts[], size_t rank, size_t first[], size_t cells[]);
+
+/** Planes first .. first + count - 1 of axis 0 of a divided density, all other axes whole, on rank 0.
+ *  Collective.
+ *  @param[in]  rho     shape (cells): this rank's part
+ *  @param[out] work    rank 0: room for one rank's share, count times its cells of the other axes; else NULL
+ *  @param[out] planes  rank 0: shape (count, whole cells of the other axes); else NULL */
+void hf_grid_collect(const hf_grid *part, size_t first, size_t count, const double *rho, double *work,
+                     double *planes);
+
+/* ---- sums, point masses, moments -------------------------------------------------------------------- */
 
 /** Mean over a cell of (x - centre)^2 along an axis: h^2/12 for cell means, 0 for point values. */
 double hf_grid_cell_variance(const hf_grid *grid, size_t axis, hf_sampling sampling);
@@ -59,7 +106,7 @@ void hf_lagrange_slopes(size_t n, size_t j, double weight[]);
 
 /** Mass of a density along one axis: marginal[i] = sum over the other axes of rho |C|.
  *  @param[in]  rho       shape (cells): cell means
- *  @param[out] marginal  shape (cells of the axis): cell masses */
+ *  @param[out] marginal  shape (cells of the axis, of the whole one where it is divided): cell masses */
 void hf_grid_marginal(const hf_grid *grid, const double *rho, size_t axis, double *marginal);
 
 /** sum max(-rho, 0) |C|. @param[in] rho shape (cells) */

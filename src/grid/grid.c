@@ -1,18 +1,10 @@
 /* Tensor grids: axes, cells, strides, marginals. docs/numerics.md, section 1. */
-#include <headflow/grid.h>
+#include "grid/grid.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct hf_grid {
-    size_t dim, cells;
-    double volume;
-    hf_axis axis[HF_DIM_MAX];
-    double spacing[HF_DIM_MAX];
-    size_t stride[HF_DIM_MAX];
-};
 
 static hf_status check_axis(hf_error *error, const hf_axis *axis) {
     if (!isfinite(axis->upper - axis->lower) || !(axis->lower < axis->upper))
@@ -47,6 +39,8 @@ hf_status hf_grid_create(hf_error *error, size_t dim, const hf_axis axes[], hf_g
         grid->spacing[d] = (axes[d].upper - axes[d].lower) / (double)axes[d].cells;
         grid->volume *= grid->spacing[d];
         grid->stride[d] = stride;
+        grid->whole_cells[d] = axes[d].cells;
+        grid->parts[d] = 1;
         stride *= axes[d].cells;
     }
     *out = grid;
@@ -84,7 +78,7 @@ double hf_grid_cell_variance(const hf_grid *grid, size_t axis, hf_sampling sampl
 }
 
 double hf_grid_center(const hf_grid *grid, size_t axis, size_t index) {
-    return grid->axis[axis].lower + ((double)index + 0.5) * grid->spacing[axis];
+    return grid->axis[axis].lower + ((double)(grid->first[axis] + index) + 0.5) * grid->spacing[axis];
 }
 
 void hf_grid_centers(const hf_grid *grid, size_t cell, double theta[]) {
@@ -94,13 +88,15 @@ void hf_grid_centers(const hf_grid *grid, size_t cell, double theta[]) {
 
 void hf_grid_marginal(const hf_grid *grid, const double *rho, size_t axis, double *marginal) {
     size_t n = grid->axis[axis].cells, inner = grid->stride[axis], outer = grid->cells / (n * inner);
-    memset(marginal, 0, n * sizeof *marginal);
+    size_t whole = grid->whole_cells[axis];
+    memset(marginal, 0, whole * sizeof *marginal);
     for (size_t o = 0; o < outer; o++)
         for (size_t i = 0; i < n; i++) {
             const double *row = rho + (o * n + i) * inner;
             double sum = 0;
             for (size_t k = 0; k < inner; k++)
                 sum += row[k];
-            marginal[i] += sum * grid->volume;
+            marginal[grid->first[axis] + i] += sum * grid->volume;
         }
+    hf_ranks_sum(grid->ranks, whole, marginal);
 }

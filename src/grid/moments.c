@@ -37,12 +37,15 @@ static void add_second(const hf_grid *grid, const double *theta, double mass, co
 double hf_grid_moments(const hf_grid *grid, hf_sampling sampling, const double *rho, double *mean,
                        double *covariance) {
     size_t dim = hf_grid_dim(grid), cells = hf_grid_cells(grid);
-    double total = 0, first[HF_DIM_MAX] = {0}, second[HF_DIM_MAX] = {0}, theta[HF_DIM_MAX];
+    double sums[1 + 2 * HF_DIM_MAX] = {0}, theta[HF_DIM_MAX];
+    double *first = sums + 1, *second = first + HF_DIM_MAX;
     for (size_t i = 0; i < cells; i++) {
         hf_grid_centers(grid, i, theta);
         add_first(grid, theta, rho[i], first, second);
-        total += rho[i];
+        sums[0] += rho[i];
     }
+    hf_ranks_sum(hf_grid_ranks(grid), 1 + 2 * HF_DIM_MAX, sums);
+    double total = sums[0];
     for (size_t d = 0; d < dim; d++)
         mean[d] = mean_of(hf_grid_axis(grid, d), first[d], second[d]);
     memset(covariance, 0, dim * dim * sizeof *covariance);
@@ -50,6 +53,7 @@ double hf_grid_moments(const hf_grid *grid, hf_sampling sampling, const double *
         hf_grid_centers(grid, i, theta);
         add_second(grid, theta, rho[i] / total, mean, covariance);
     }
+    hf_ranks_sum(hf_grid_ranks(grid), dim * dim, covariance);
     for (size_t d = 0; d < dim; d++) /* the spread inside a cell */
         if (!hf_grid_axis(grid, d)->periodic)
             covariance[d * dim + d] += hf_grid_cell_variance(grid, d, sampling);

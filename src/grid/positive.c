@@ -38,6 +38,7 @@ double hf_grid_negative_mass(const hf_grid *grid, const double *rho) {
     double sum = 0;
     for (size_t i = 0; i < hf_grid_cells(grid); i++)
         sum += fmax(-rho[i], 0);
+    hf_ranks_sum(hf_grid_ranks(grid), 1, &sum);
     return sum * hf_grid_volume(grid);
 }
 
