@@ -167,6 +167,16 @@ double hf_problem_output_time(const hf_problem *problem, size_t index);
  * integrals of smooth functions. docs/numerics.md (1), (27). @param[out] rho shape (cells) */
 hf_status hf_problem_initial(hf_error *error, const hf_problem *problem, double *rho);
 
+/** The part of the grid that this rank has: blocks along the attention axes, wide enough for the flux; alone,
+ * the whole grid. Destroy it before the problem.
+ *  @return HF_ERR_INPUT, alike on all ranks, when the grid cannot be divided among them */
+hf_status hf_problem_divide(hf_error *error, const hf_problem *problem, hf_grid **part);
+
+/** The share that a part of the problem's grid has of the initial density, the same numbers to the bit.
+ *  @param[out] rho  shape (cells of the part) */
+hf_status hf_problem_initial_part(hf_error *error, const hf_problem *problem, const hf_grid *part,
+                                  double *rho);
+
 /* ---- the right-hand side ---------------------------------------------------------------------------- */
 
 /** The semi-discrete flow of a problem: owns the context table, the fluxes and all workspace. */
@@ -176,6 +186,7 @@ typedef struct hf_flow hf_flow;
 hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **out);
 void hf_flow_destroy(hf_flow **flow);
 const hf_problem *hf_flow_problem(const hf_flow *flow);
+const hf_grid *hf_flow_grid(const hf_flow *flow); /**< the grid of its densities: this rank's part */
 
 /** d rho/dt of the semi-discrete scheme. docs/numerics.md (13). Collective; O(cells); allocates nothing.
  *  @param[out] rate         shape (cells)

@@ -20,23 +20,30 @@ static size_t wall_cells(const hf_problem *problem) {
     return flux->dual ? (size_t)flux->halo : 1;
 }
 
-static void extremes(const hf_problem *problem, const double *rho, hf_record *record) {
-    const hf_grid *grid = hf_problem_grid(problem);
-    size_t width = wall_cells(problem);
-    double minimum = rho[0], wall = 0;
-    for (size_t i = 0; i < hf_grid_cells(grid); i++) {
-        bool at_wall = false;
-        for (size_t d = 0; d < hf_grid_dim(grid); d++) {
-            const hf_axis *axis = hf_grid_axis(grid, d);
-            size_t index = i / hf_grid_stride(grid, d) % axis->cells;
-            at_wall = at_wall || (!axis->periodic && (index < width || index + width >= axis->cells));
-        }
-        minimum = fmin(minimum, rho[i]);
-        wall += at_wall ? fabs(rho[i]) : 0;
+/* Whether a cell is one of those next to a wall of the whole grid. */
+static bool at_wall(const hf_grid *part, size_t cell, size_t width) {
+    for (size_t d = 0; d < hf_grid_dim(part); d++) {
+        const hf_axis *axis = hf_grid_axis(part, d);
+        size_t index = hf_grid_first(part, d) + cell / hf_grid_stride(part, d) % axis->cells;
+        if (!axis->periodic && (index < width || index + width >= hf_grid_whole_cells(part, d)))
+            return true;
     }
+    return false;
+}
+
+static void extremes(const hf_flow *flow, const double *rho, hf_record *record) {
+    const hf_grid *part = flow->part;
+    size_t width = wall_cells(flow->problem);
+    double minimum = rho[0], wall = 0;
+    for (size_t i = 0; i < hf_grid_cells(part); i++) {
+        minimum = fmin(minimum, rho[i]);
+        wall += at_wall(part, i, width) ? fabs(rho[i]) : 0;
+    }
+    hf_ranks_min(hf_grid_ranks(part), 1, &minimum);
+    hf_ranks_sum(hf_grid_ranks(part), 1, &wall);
     record->minimum = minimum;
-    record->negative_mass = hf_grid_negative_mass(grid, rho);
-    record->wall_mass = wall * hf_grid_volume(grid);
+    record->negative_mass = hf_grid_negative_mass(part, rho);
+    record->wall_mass = wall * hf_grid_volume(part);
 }
 
 /* ---- the gap ---------------------------------------------------------------------------------------- */
@@ -47,7 +54,7 @@ typedef void visit_run(void *self, size_t first, size_t count, const double *psi
 static void each_run(const hf_flow *flow, visit_run *visit, void *self) {
     enum { RUN = 512 };
     double psi[RUN];
-    size_t cells = hf_grid_cells(hf_problem_grid(flow->problem));
+    size_t cells = hf_grid_cells(flow->part);
     for (size_t first = 0; first < cells; first += RUN) {
         size_t count = cells - first < RUN ? cells - first : RUN;
         hf_table_potential(flow->table, flow->coefficients, first, count, psi);
@@ -77,6 +84,18 @@ static void add_mean(void *self, size_t first, size_t count, const double *psi) 
     }
 }
 
+/* The same of all ranks, the partition relative to the lowest of all. */
+static void add_ranks(const hf_ranks *ranks, potential_sums *sums) {
+    double lowest = sums->lowest, both[2];
+    hf_ranks_min(ranks, 1, &lowest);
+    both[0] = sums->mean;
+    both[1] = sums->temperature > 0 ? sums->partition * exp(-(sums->lowest - lowest) / sums->temperature) : 0;
+    hf_ranks_sum(ranks, 2, both);
+    sums->mean = both[0];
+    sums->partition = both[1];
+    sums->lowest = lowest;
+}
+
 /* tau = 0: int Psi dmu less a proved lower bound of Psi. tau > 0: tau KL(mu | Gibbs) with the Gibbs density
  * of Psi on the grid. */
 static hf_status optimality_gap(hf_error *error, hf_flow *flow, const double *rho, double *gap) {
@@ -84,6 +103,7 @@ static hf_status optimality_gap(hf_error *error, hf_flow *flow, const double *rh
     potential_sums sums = {
         .rho = rho, .temperature = hf_problem_temperature(flow->problem), .lowest = INFINITY};
     each_run(flow, add_mean, &sums);
+    add_ranks(hf_grid_ranks(flow->part), &sums);
     if (sums.temperature > 0) {
         double log_partition = log(sums.partition * volume) - sums.lowest / sums.temperature;
         *gap = sums.mean * volume + sums.temperature * (hf_flow_entropy(flow, rho) + log_partition);
@@ -106,21 +126,23 @@ static double head_variance(const hf_flow *flow, const double *rho) {
     for (size_t e = 0; e < hf_events_count(events); e++)
         for (size_t c = 0; c < classes; c++)
             square += hf_events_weight(events, e) * pow(flow->logits[e * classes + c], 2);
-    return hf_table_second_moment(flow->table, rho, NULL) - square;
+    double second = hf_table_second_moment(flow->table, rho, NULL);
+    hf_ranks_sum(hf_grid_ranks(flow->part), 1, &second);
+    return second - square;
 }
 
-/* First and last cell of an axis between the tails of the marginal, signs left out; all of a periodic axis.
- */
-static hf_status hull(hf_error *error, const hf_grid *grid, const double *rho, size_t d, size_t *first,
+/* First and last cell of an axis of the whole grid between the tails of the marginal, signs left out; all of
+ * a periodic axis. */
+static hf_status hull(hf_error *error, const hf_grid *part, const double *rho, size_t d, size_t *first,
                       size_t *last) {
-    const hf_axis *axis = hf_grid_axis(grid, d);
     *first = 0;
-    *last = axis->cells - 1;
-    if (axis->periodic)
+    *last = hf_grid_whole_cells(part, d) - 1;
+    if (hf_grid_axis(part, d)->periodic)
         return HF_OK;
     double *marginal, tail = 0;
-    HF_TRY(hf_array_create(error, axis->cells, &marginal));
-    hf_grid_marginal(grid, rho, d, marginal);
+    hf_status status = hf_array_create(error, hf_grid_whole_cells(part, d), &marginal);
+    HF_TRY(hf_ranks_agree(error, hf_grid_ranks(part), status));
+    hf_grid_marginal(part, rho, d, marginal);
     while (*first < *last && (tail += fabs(marginal[*first])) < hull_tail)
         ++*first;
     for (tail = 0; *last > *first && (tail += fabs(marginal[*last])) < hull_tail;)
@@ -152,21 +174,23 @@ static double edge(const hf_grid *grid, size_t d, size_t index) {
 static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const double *rho, double *constant) {
     const hf_grid *grid = hf_problem_grid(flow->problem);
     const hf_model *model = hf_problem_model(flow->problem);
+    const hf_ranks *ranks = hf_grid_ranks(flow->part);
     size_t dim = hf_grid_dim(grid), n = hf_model_attention_coordinates(model), m = dim - n;
     size_t first[HF_DIM_MAX], last[HF_DIM_MAX], rows = 1;
     for (size_t d = 0; d < dim; d++)
-        HF_TRY(hull(error, grid, rho, d, &first[d], &last[d]));
+        HF_TRY(hull(error, flow->part, rho, d, &first[d], &last[d]));
     for (size_t d = 0; d < n; d++)
         rows *= 2 * (last[d] - first[d] + 1) + 1;
     double *projection;
-    HF_TRY(hf_array_create(error, hf_model_projection_size(model), &projection));
+    HF_TRY(
+        hf_ranks_agree(error, ranks, hf_array_create(error, hf_model_projection_size(model), &projection)));
     hf_model_project_residual(model, flow->logits, projection);
     double largest = -INFINITY;
 #pragma omp parallel reduction(max : largest)
     {
         gsl_eigen_symm_workspace *work = gsl_eigen_symm_alloc(dim);
 #pragma omp for schedule(static)
-        for (size_t row = 0; row < rows; row++) {
+        for (size_t row = hf_ranks_index(ranks); row < rows; row += hf_ranks_count(ranks)) {
             double theta[HF_DIM_MAX], g[HF_TERMS_MAX], dg[HF_TERMS_MAX * HF_ATTENTION_MAX];
             double d2g[HF_TERMS_MAX * HF_ATTENTION_MAX * HF_ATTENTION_MAX];
             size_t rest = row;
@@ -186,6 +210,7 @@ static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const doubl
         }
         gsl_eigen_symm_free(work);
     }
+    hf_ranks_max(ranks, 1, &largest);
     *constant = largest;
     hf_array_destroy(&projection);
     return HF_OK;
@@ -193,20 +218,20 @@ static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const doubl
 
 hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf_record *record) {
     double temperature = hf_problem_temperature(flow->problem);
-    const hf_grid *grid = hf_problem_grid(flow->problem);
-    record->mass =
-        hf_grid_moments(grid, hf_problem_sampling(flow->problem), rho, record->mean, record->covariance);
-    extremes(flow->problem, rho, record);
+    record->mass = hf_grid_moments(flow->part, hf_problem_sampling(flow->problem), rho, record->mean,
+                                   record->covariance);
+    extremes(flow, rho, record);
     record->risk = hf_flow_risk(flow, rho, NULL);
     record->free_energy = record->risk;
     if (temperature > 0)
         record->free_energy += temperature * hf_flow_entropy(flow, rho);
     record->sigma2 = head_variance(flow, rho);
     double *rate;
-    HF_TRY(hf_array_create(error, hf_grid_cells(grid), &rate));
+    HF_TRY(hf_ranks_agree(error, hf_grid_ranks(flow->part),
+                          hf_array_create(error, hf_grid_cells(flow->part), &rate)));
     /* leaves residuals and potential of rho in the flow, for what follows */
     hf_flow_rate(flow, rho, rate, &record->dissipation);
     hf_array_destroy(&rate);
-    HF_TRY(optimality_gap(error, flow, rho, &record->gap));
+    HF_TRY(hf_ranks_agree(error, hf_grid_ranks(flow->part), optimality_gap(error, flow, rho, &record->gap)));
     return one_sided_lipschitz(error, flow, rho, &record->one_sided_lipschitz);
 }

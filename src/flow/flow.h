@@ -6,6 +6,7 @@
 
 struct hf_flow {
     const hf_problem *problem;
+    hf_grid *part; /* the cells of this rank: all, when it is alone */
     hf_table *table;
     hf_transport *transport;
     hf_potential potential; /* of `coefficients` and `velocities` */

@@ -8,6 +8,7 @@
 
 typedef struct hf_diffusion hf_diffusion;
 
+/* On a part of a divided grid collective, create and solve. */
 hf_status hf_diffusion_create(hf_error *error, const hf_grid *grid, hf_diffusion **out);
 void hf_diffusion_destroy(hf_diffusion **diffusion);
 

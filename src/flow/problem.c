@@ -313,6 +313,9 @@ hf_sampling hf_problem_sampling(const hf_problem *problem) {
 const hf_limiter *hf_problem_limiter(const hf_problem *problem) {
     return problem->limiter;
 }
+const hf_ranks *hf_problem_ranks(const hf_problem *problem) {
+    return problem->ranks;
+}
 const hf_particles *hf_problem_particles(const hf_problem *problem) {
     return &problem->particles;
 }
@@ -342,9 +345,6 @@ bool hf_problem_estimate(const hf_problem *problem) {
 }
 size_t hf_problem_outputs(const hf_problem *problem) {
     return problem->outputs;
-}
-const hf_ranks *hf_problem_ranks(const hf_problem *problem) {
-    return problem->ranks;
 }
 double hf_problem_output_time(const hf_problem *problem, size_t index) {
     size_t last = problem->outputs - 1;
@@ -395,42 +395,54 @@ static hf_status spread_profile(hf_error *error, const hf_profile *profile, cons
     return HF_OK;
 }
 
-/* rho += value times the product of the factors of the axes from d on, from cell `first` on. */
-static void add_product(const hf_grid *grid, size_t d, double *const *factor, double value, size_t first,
+/* rho += value times the product of the factors of the axes from d on, from the part's cell `first` on. */
+static void add_product(const hf_grid *part, size_t d, double *const *factor, double value, size_t first,
                         double *rho) {
-    size_t stride = hf_grid_stride(grid, d);
-    bool last = d + 1 == hf_grid_dim(grid);
-    for (size_t i = 0; i < hf_grid_axis(grid, d)->cells; i++) {
-        double product = value * factor[0][i];
+    size_t stride = hf_grid_stride(part, d);
+    const double *own = factor[0] + hf_grid_first(part, d);
+    bool last = d + 1 == hf_grid_dim(part);
+    for (size_t i = 0; i < hf_grid_axis(part, d)->cells; i++) {
+        double product = value * own[i];
         if (last)
             rho[first + i] += product;
         else if (product != 0) /* a Dirac fills few cells */
-            add_product(grid, d + 1, factor + 1, product, first + i * stride, rho);
+            add_product(part, d + 1, factor + 1, product, first + i * stride, rho);
     }
 }
 
+/* The factors are those of the whole axes. */
 static hf_status add_component(hf_error *error, const hf_problem *problem, const hf_component *component,
-                               double *const factor[], double *rho) {
+                               const hf_grid *part, double *const factor[], double *rho) {
     const hf_grid *grid = problem->grid;
     for (size_t d = 0; d < hf_grid_dim(grid); d++)
         if (problem->flux->dual)
             HF_TRY(spread_profile(error, &component->profile[d], grid, d, factor[d]));
         else
             profile_means(&component->profile[d], grid, d, factor[d]);
-    add_product(grid, 0, factor, component->weight, 0, rho);
+    add_product(part, 0, factor, component->weight, 0, rho);
     return HF_OK;
 }
 
-hf_status hf_problem_initial(hf_error *error, const hf_problem *problem, double *rho) {
+hf_status hf_problem_initial_part(hf_error *error, const hf_problem *problem, const hf_grid *part,
+                                  double *rho) {
     const hf_grid *grid = problem->grid;
     double *factor[HF_DIM_MAX] = {NULL};
     hf_status status = HF_OK;
     for (size_t d = 0; d < hf_grid_dim(grid) && status == HF_OK; d++)
         status = hf_array_create(error, hf_grid_axis(grid, d)->cells, &factor[d]);
-    memset(rho, 0, hf_grid_cells(grid) * sizeof *rho);
+    memset(rho, 0, hf_grid_cells(part) * sizeof *rho);
     for (size_t c = 0; c < problem->component_count && status == HF_OK; c++)
-        status = add_component(error, problem, &problem->components[c], factor, rho);
+        status = add_component(error, problem, &problem->components[c], part, factor, rho);
     for (size_t d = 0; d < hf_grid_dim(grid); d++)
         hf_array_destroy(&factor[d]);
     return status;
+}
+
+hf_status hf_problem_initial(hf_error *error, const hf_problem *problem, double *rho) {
+    return hf_problem_initial_part(error, problem, problem->grid, rho);
+}
+
+hf_status hf_problem_divide(hf_error *error, const hf_problem *problem, hf_grid **part) {
+    return hf_grid_divide(error, problem->grid, hf_model_attention_coordinates(problem->model),
+                          (size_t)problem->flux->halo, problem->ranks, part);
 }

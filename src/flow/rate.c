@@ -15,7 +15,9 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
     flow->problem = problem;
     hf_table_options options = {.sampling = hf_problem_sampling(problem),
                                 .tolerance = hf_problem_table_tolerance(problem)};
-    hf_status status = hf_table_create(error, model, grid, &options, &flow->table);
+    hf_status status = hf_problem_divide(error, problem, &flow->part);
+    if (status == HF_OK)
+        status = hf_table_create(error, model, grid, &options, &flow->table);
     if (status == HF_OK)
         status = hf_transport_create(error, grid, hf_problem_flux(problem), hf_problem_limiter(problem),
                                      hf_problem_temperature(problem), &flow->transport);
@@ -47,6 +49,7 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
 void hf_flow_destroy(hf_flow **flow) {
     if (flow == NULL || *flow == NULL)
         return;
+    hf_grid_destroy(&(*flow)->part);
     hf_table_destroy(&(*flow)->table);
     hf_transport_destroy(&(*flow)->transport);
     hf_array_destroy(&(*flow)->moments);
@@ -60,6 +63,9 @@ void hf_flow_destroy(hf_flow **flow) {
 
 const hf_problem *hf_flow_problem(const hf_flow *flow) {
     return flow->problem;
+}
+const hf_grid *hf_flow_grid(const hf_flow *flow) {
+    return flow->part;
 }
 
 void hf_flow_logits(hf_flow *flow, const double *rho, double *logits) {
@@ -104,7 +110,9 @@ void hf_flow_rate_into(hf_flow *flow, const double *rho, const hf_sink *sink, do
 
 static double ridge_energy(const hf_flow *flow, const double *rho) {
     double ridge = hf_model_ridge(hf_problem_model(flow->problem));
-    return ridge > 0 ? ridge * hf_table_half_square(flow->table, rho) : 0;
+    double half_square = ridge > 0 ? hf_table_half_square(flow->table, rho) : 0;
+    hf_ranks_sum(hf_grid_ranks(flow->part), 1, &half_square);
+    return ridge * half_square;
 }
 
 double hf_flow_risk(hf_flow *flow, const double *rho, double *logits) {
@@ -114,12 +122,12 @@ double hf_flow_risk(hf_flow *flow, const double *rho, double *logits) {
 }
 
 double hf_flow_entropy(const hf_flow *flow, const double *rho) {
-    const hf_grid *grid = hf_problem_grid(flow->problem);
     double sum = 0;
-    for (size_t i = 0; i < hf_grid_cells(grid); i++)
+    for (size_t i = 0; i < hf_grid_cells(flow->part); i++)
         if (rho[i] > 0)
             sum += rho[i] * log(rho[i]);
-    return sum * hf_grid_volume(grid);
+    hf_ranks_sum(hf_grid_ranks(flow->part), 1, &sum);
+    return sum * hf_grid_volume(flow->part);
 }
 
 double hf_flow_free_energy(hf_flow *flow, const double *rho) {
