@@ -22,7 +22,9 @@ typedef struct hf_solution_writer hf_solution_writer;
 /** Whether solution.nc uses a name itself, so that no coordinate can have it. */
 bool hf_solution_reserves(const char *name);
 
-/** Begin PATH; missing folders above it are created.
+/** Begin PATH; missing folders above it are created. On several ranks (those of the problem) the first has
+ * the file; all functions of the writer and its observer are then collective, with densities of this rank's
+ * part.
  *  @param[in] problem    borrowed: must outlive the writer
  *  @param[in] case_text  the case file as it was run, overrides included; copied into the file
  *  @return HF_ERR_INPUT when a coordinate has the name of one of the file's own variables */

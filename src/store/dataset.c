@@ -348,6 +348,17 @@ hf_status hf_dataset_put(hf_error *error, hf_dataset *dataset, const char *varia
                  variable);
 }
 
+hf_status hf_dataset_put_within(hf_error *error, hf_dataset *dataset, const char *variable, size_t entry,
+                                size_t first, size_t count, const double *values) {
+    int id;
+    size_t rank, start[HF_RANK_MAX], extent[HF_RANK_MAX];
+    HF_TRY(select_entries(error, dataset, variable, entry, 1, &id, &rank, start, extent));
+    start[1] = first;
+    extent[1] = count;
+    return check(error, dataset, nc_put_vara_double(dataset->id, id, start, extent, values), "write",
+                 variable);
+}
+
 static hf_status refuse_dimensions(hf_error *error, const hf_dataset *dataset, const char *variable,
                                    const char *const dims[]) {
     char expected[HF_RANK_MAX * HF_NAME_MAX] = "";

@@ -77,6 +77,11 @@ hf_status hf_dataset_set_integer(hf_error *error, hf_dataset *dataset, const cha
 hf_status hf_dataset_put(hf_error *error, hf_dataset *dataset, const char *variable, size_t first,
                          size_t count, const double *values);
 
+/* Write entries first .. first + count - 1 of the second dimension in one entry of the first, all of the
+ * others. */
+hf_status hf_dataset_put_within(hf_error *error, hf_dataset *dataset, const char *variable, size_t entry,
+                                size_t first, size_t count, const double *values);
+
 /* ---- reading ---------------------------------------------------------------------------------------- */
 
 hf_status hf_dataset_open(hf_error *error, const char *path, hf_dataset **out);

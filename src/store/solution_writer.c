@@ -1,4 +1,7 @@
-/* A solution written while it is computed: solution.nc of docs/formats.md. */
+/* A solution written while it is computed: solution.nc of docs/formats.md.
+ *
+ * On several ranks the first one has the file, and gets the density plane after plane; the others take part
+ * in what is collective and learn of its failures. */
 #include "store/provenance.h"
 #include "store/solution.h"
 
@@ -13,7 +16,11 @@ enum {
 
 struct hf_solution_writer {
     const hf_problem *problem;
-    hf_dataset *dataset;
+    const hf_ranks *ranks;             /* of the problem */
+    hf_grid *part;                     /* whose densities come */
+    size_t planes;                     /* of axis 0 that are gathered at a time */
+    double *gathered, *piece;          /* several ranks, on the first: shape (planes, other axes) each */
+    hf_dataset *dataset;               /* NULL on all ranks but the first */
     size_t outputs;                    /* records written */
     size_t logits_written;             /* records in the file */
     size_t logits_waiting, logits_max; /* records in the buffer, and its room */
@@ -279,10 +286,42 @@ static hf_status write_events(hf_error *error, hf_dataset *dataset, const hf_eve
     return status;
 }
 
+/* Whether this process has the file. */
+static bool first_rank(const hf_solution_writer *writer) {
+    return hf_ranks_index(writer->ranks) == 0;
+}
+
+/* Room for as many planes as make a chunk of the file. */
+static hf_status make_room(hf_error *error, hf_solution_writer *writer) {
+    size_t plane = hf_grid_stride(hf_problem_grid(writer->problem), 0);
+    if (hf_ranks_count(writer->ranks) == 1 || !first_rank(writer))
+        return HF_OK;
+    HF_TRY(hf_array_create(error, writer->planes * plane, &writer->gathered));
+    return hf_array_create(error, writer->planes * plane, &writer->piece);
+}
+
+static hf_status begin_file(hf_error *error, const char *path, const char *case_text,
+                            hf_solution_writer *writer) {
+    const hf_problem *problem = writer->problem;
+    if (!first_rank(writer))
+        return HF_OK;
+    HF_TRY(hf_dataset_create(error, path, &writer->dataset));
+    HF_TRY(hf_provenance_write(error, writer->dataset, hf_problem_name(problem), hf_problem_title(problem),
+                               case_text));
+    HF_TRY(write_settings(error, writer->dataset, problem));
+    HF_TRY(define_all(error, writer->dataset, problem));
+    HF_TRY(hf_solution_write_problem(error, writer->dataset, problem));
+    return write_events(error, writer->dataset, hf_problem_events(problem));
+}
+
 static hf_status writer_begin(hf_error *error, const char *path, const char *case_text,
                               hf_solution_writer *writer) {
     const hf_problem *problem = writer->problem;
     const hf_events *events = hf_problem_events(problem);
+    size_t plane = hf_grid_stride(hf_problem_grid(problem), 0);
+    writer->planes = plane < HF_CHUNK_MAX ? HF_CHUNK_MAX / plane : 1;
+    HF_TRY(hf_problem_divide(error, problem, &writer->part));
+    HF_TRY(make_room(error, writer));
     size_t width = hf_events_count(events) * hf_events_classes(events);
     writer->logits_max = HF_CHUNK_MAX / width;
     if (writer->logits_max > LOGIT_RECORDS)
@@ -291,22 +330,18 @@ static hf_status writer_begin(hf_error *error, const char *path, const char *cas
         writer->logits_max = 1;
     HF_TRY(hf_array_create(error, writer->logits_max, &writer->logit_times));
     HF_TRY(hf_array_create(error, writer->logits_max * width, &writer->logits));
-    HF_TRY(hf_dataset_create(error, path, &writer->dataset));
-    HF_TRY(hf_provenance_write(error, writer->dataset, hf_problem_name(problem), hf_problem_title(problem),
-                               case_text));
-    HF_TRY(write_settings(error, writer->dataset, problem));
-    HF_TRY(define_all(error, writer->dataset, problem));
-    HF_TRY(hf_solution_write_problem(error, writer->dataset, problem));
-    return write_events(error, writer->dataset, events);
+    return begin_file(error, path, case_text, writer);
 }
 
 hf_status hf_solution_writer_create(hf_error *error, const char *path, const hf_problem *problem,
                                     const char *case_text, hf_solution_writer **out) {
     *out = NULL;
     hf_solution_writer *writer;
-    HF_TRY(hf_allocate(error, 1, sizeof *writer, &writer));
+    hf_status allocated = hf_allocate(error, 1, sizeof *writer, &writer);
+    HF_TRY(hf_ranks_agree(error, hf_problem_ranks(problem), allocated));
     writer->problem = problem;
-    hf_status status = writer_begin(error, path, case_text, writer);
+    writer->ranks = hf_problem_ranks(problem);
+    hf_status status = hf_ranks_agree(error, writer->ranks, writer_begin(error, path, case_text, writer));
     if (status != HF_OK)
         hf_solution_writer_destroy(&writer);
     *out = writer;
@@ -317,6 +352,9 @@ void hf_solution_writer_destroy(hf_solution_writer **writer) {
     if (writer == NULL || *writer == NULL)
         return;
     hf_dataset_destroy(&(*writer)->dataset);
+    hf_grid_destroy(&(*writer)->part);
+    hf_array_destroy(&(*writer)->gathered);
+    hf_array_destroy(&(*writer)->piece);
     hf_array_destroy(&(*writer)->logit_times);
     hf_array_destroy(&(*writer)->logits);
     free(*writer);
@@ -330,25 +368,54 @@ static hf_status write_series(hf_error *error, hf_dataset *dataset, const series
     return hf_dataset_put(error, dataset, name, n, 1, (const double *)((const char *)record + s->offset));
 }
 
+static hf_status write_record(hf_error *error, hf_solution_writer *writer, const hf_record *record) {
+    hf_dataset *dataset = writer->dataset;
+    if (!first_rank(writer))
+        return HF_OK;
+    HF_TRY(hf_dataset_put(error, dataset, "time", writer->outputs, 1, &record->time));
+    for (size_t i = 0; i < SERIES_COUNT; i++)
+        HF_TRY(write_series(error, dataset, &all_series[i], all_series[i].name, writer->outputs, record));
+    return HF_OK;
+}
+
+/* The density of all ranks. Planes are gathered to the last also when one cannot be written: the others wait
+ * to send theirs. */
+static hf_status write_density(hf_error *error, hf_solution_writer *writer, const double *rho) {
+    size_t count = hf_grid_whole_cells(writer->part, 0);
+    hf_status status = HF_OK;
+    if (hf_ranks_count(writer->ranks) == 1)
+        return hf_dataset_put(error, writer->dataset, "density", writer->outputs, 1, rho);
+    for (size_t first = 0; first < count; first += writer->planes) {
+        size_t planes = count - first < writer->planes ? count - first : writer->planes;
+        hf_grid_collect(writer->part, first, planes, rho, writer->piece, writer->gathered);
+        if (status == HF_OK && first_rank(writer))
+            status = hf_dataset_put_within(error, writer->dataset, "density", writer->outputs, first, planes,
+                                           writer->gathered);
+    }
+    return status;
+}
+
 static hf_status write_output(hf_error *error, void *self, const hf_record *record, const double *rho) {
     hf_solution_writer *writer = self;
-    hf_dataset *dataset = writer->dataset;
-    size_t n = writer->outputs;
-    HF_TRY(hf_dataset_put(error, dataset, "time", n, 1, &record->time));
-    for (size_t i = 0; i < SERIES_COUNT; i++)
-        HF_TRY(write_series(error, dataset, &all_series[i], all_series[i].name, n, record));
-    HF_TRY(hf_dataset_put(error, dataset, "density", n, 1, rho));
+    HF_TRY(hf_ranks_agree(error, writer->ranks, write_record(error, writer, record)));
+    HF_TRY(hf_ranks_agree(error, writer->ranks, write_density(error, writer, rho)));
     writer->outputs++;
     return HF_OK;
 }
 
-static hf_status flush_logits(hf_error *error, hf_solution_writer *writer) {
+static hf_status put_logits(hf_error *error, hf_solution_writer *writer) {
     size_t first = writer->logits_written, count = writer->logits_waiting;
-    if (count == 0)
+    if (!first_rank(writer))
         return HF_OK;
     HF_TRY(hf_dataset_put(error, writer->dataset, "logit_time", first, count, writer->logit_times));
-    HF_TRY(hf_dataset_put(error, writer->dataset, "logits", first, count, writer->logits));
-    writer->logits_written += count;
+    return hf_dataset_put(error, writer->dataset, "logits", first, count, writer->logits);
+}
+
+static hf_status flush_logits(hf_error *error, hf_solution_writer *writer) {
+    if (writer->logits_waiting == 0)
+        return HF_OK;
+    HF_TRY(hf_ranks_agree(error, writer->ranks, put_logits(error, writer)));
+    writer->logits_written += writer->logits_waiting;
     writer->logits_waiting = 0;
     return HF_OK;
 }
@@ -368,9 +435,9 @@ hf_observer hf_solution_writer_observer(hf_solution_writer *writer) {
     return (hf_observer){.self = writer, .output = write_output, .logits = write_logits};
 }
 
-hf_status hf_solution_writer_errors(hf_error *error, hf_solution_writer *writer, size_t count,
-                                    const hf_record errors[]) {
-    for (size_t i = 0; i < SERIES_COUNT; i++) {
+static hf_status write_errors(hf_error *error, hf_solution_writer *writer, size_t count,
+                              const hf_record errors[]) {
+    for (size_t i = 0; first_rank(writer) && i < SERIES_COUNT; i++) {
         const series *s = &all_series[i];
         char name[HF_NAME_MAX], title[64];
         if (!s->estimated)
@@ -384,10 +451,15 @@ hf_status hf_solution_writer_errors(hf_error *error, hf_solution_writer *writer,
     return HF_OK;
 }
 
-hf_status hf_solution_writer_finish(hf_error *error, hf_solution_writer *writer,
-                                    const hf_statistics *statistics) {
+hf_status hf_solution_writer_errors(hf_error *error, hf_solution_writer *writer, size_t count,
+                                    const hf_record errors[]) {
+    return hf_ranks_agree(error, writer->ranks, write_errors(error, writer, count, errors));
+}
+
+static hf_status finish_file(hf_error *error, hf_solution_writer *writer, const hf_statistics *statistics) {
     hf_dataset *dataset = writer->dataset;
-    HF_TRY(flush_logits(error, writer));
+    if (!first_rank(writer))
+        return HF_OK;
     HF_TRY(hf_dataset_set_integer(error, dataset, "solver_steps", statistics->steps));
     HF_TRY(hf_dataset_set_integer(error, dataset, "solver_evaluations", statistics->evaluations));
     HF_TRY(hf_dataset_set_integer(error, dataset, "solver_error_failures", statistics->error_failures));
@@ -398,4 +470,10 @@ hf_status hf_solution_writer_finish(hf_error *error, hf_solution_writer *writer,
     HF_TRY(hf_dataset_set_number(error, dataset, "solver_end_time", statistics->time));
     HF_TRY(hf_dataset_set_integer(error, dataset, "solver_stationary", statistics->stationary));
     return hf_dataset_finish(error, dataset);
+}
+
+hf_status hf_solution_writer_finish(hf_error *error, hf_solution_writer *writer,
+                                    const hf_statistics *statistics) {
+    HF_TRY(flush_logits(error, writer));
+    return hf_ranks_agree(error, writer->ranks, finish_file(error, writer, statistics));
 }
