@@ -1,6 +1,8 @@
 /* Rows of the context matrix, docs/numerics.md (2). */
 #include "attention/contexts.h"
 
+#include "base/pack.h"
+
 enum { GAUSS_MAX = 3 };
 
 /* Quadrature of a function over a cell, along an axis: nodes in half cell widths from the centre. */
@@ -28,6 +30,7 @@ void hf_contexts_place(const hf_contexts *contexts, size_t count, const size_t *
     const struct quadrature *rule = &quadratures[contexts->sampling];
     size_t n = contexts->model->alphas, K = contexts->model->features;
     cells->count = count;
+    memset(cells->phi, 0, sizeof cells->phi);
     for (size_t q = 0; q < contexts->nodes; q++)
         for (size_t r = 0; r < count; r++) {
             double alpha[HF_ATTENTION_MAX], phi[HF_FEATURES_MAX], mass = 1;
@@ -63,7 +66,10 @@ HF_CLONES void hf_contexts_fill(const hf_contexts *contexts, const hf_cells *cel
     const hf_model *model = contexts->model;
     size_t K = model->features;
     double context[HF_WIDTH_MAX][HF_ATTEND], total[HF_ATTEND];
-    hf_attend_contexts(contexts->nodes * cells->count, K, width, hf_events_length(model->events, event),
+    /* whole vectors: a remainder has another exp, and contexts would depend on their neighbours in the block
+     */
+    size_t points = (contexts->nodes * cells->count + HF_PACK - 1) / HF_PACK * HF_PACK;
+    hf_attend_contexts(points, K, width, hf_events_length(model->events, event),
                        model->score + model->first_token[event] * (1 + K), tokens, cells->phi[0], HF_ATTEND,
                        context, total);
     for (size_t i = 0; i < width; i++)

@@ -203,7 +203,10 @@ void hf_integration_statistics(const hf_integration *run, hf_statistics *statist
                                   .refused_states = run->evolution.refused,
                                   .stationary = run->stationary,
                                   .time = run->time,
-                                  .seconds = hf_seconds() - run->start_seconds};
+                                  .seconds = hf_seconds() - run->start_seconds,
+                                  .table_rank = hf_table_rank(run->evolution.flow->table),
+                                  .table_error = hf_table_error(run->evolution.flow->table),
+                                  .table_checked = hf_table_checked(run->evolution.flow->table)};
     run->stepper->count(run->method, statistics);
 }
 

@@ -74,12 +74,13 @@ hf_status hf_case_read_time(hf_error *error, const hf_yaml *node, hf_case *c) {
 /* ---- scheme -------------------------------------------------------------------------------------- */
 
 typedef struct scheme_section {
-    const hf_yaml *flux, *limiter;
+    const hf_yaml *flux, *limiter, *table_tolerance;
 } scheme_section;
 
 static const hf_schema_key scheme_keys[] = {
     {"flux", HF_SCHEMA_ANY, false, offsetof(scheme_section, flux)},
     {"limiter", HF_SCHEMA_ANY, false, offsetof(scheme_section, limiter)},
+    {"table_tolerance", HF_SCHEMA_ANY, false, offsetof(scheme_section, table_tolerance)},
 };
 
 static const char *flux_name(size_t row) {
@@ -114,6 +115,15 @@ static hf_status read_limiter(hf_error *error, const hf_yaml *node, hf_case *c) 
     return HF_OK;
 }
 
+/** The tolerance of the compressed contexts. */
+static hf_status read_table_tolerance(hf_error *error, const hf_yaml *node, hf_case *c) {
+    HF_TRY(hf_schema_value(error, node, HF_SCHEMA_POSITIVE, &c->input.table_tolerance));
+    if (c->input.table_tolerance > HF_TABLE_TOLERANCE_MAX)
+        return hf_yaml_raise(error, HF_ERR_INPUT, node, "%g; expected at most %g", c->input.table_tolerance,
+                             HF_TABLE_TOLERANCE_MAX);
+    return HF_OK;
+}
+
 hf_status hf_case_read_scheme(hf_error *error, const hf_yaml *node, hf_case *c) {
     scheme_section scheme = {0};
     if (!node)
@@ -121,7 +131,9 @@ hf_status hf_case_read_scheme(hf_error *error, const hf_yaml *node, hf_case *c) 
     HF_TRY(hf_schema_read(error, node, sizeof scheme_keys / sizeof *scheme_keys, scheme_keys, &scheme));
     if (scheme.flux)
         HF_TRY(read_flux(error, scheme.flux, c));
-    return scheme.limiter ? read_limiter(error, scheme.limiter, c) : HF_OK;
+    if (scheme.limiter)
+        HF_TRY(read_limiter(error, scheme.limiter, c));
+    return scheme.table_tolerance ? read_table_tolerance(error, scheme.table_tolerance, c) : HF_OK;
 }
 
 /* ---- particles ----------------------------------------------------------------------------------- */

@@ -390,6 +390,8 @@ static hf_status read_numbers(hf_error *error, const hf_dataset *dataset, hf_pro
     HF_TRY(hf_dataset_get_number(error, dataset, "end_time", &input->end));
     HF_TRY(hf_dataset_get_number(error, dataset, "stop", &input->stop));
     HF_TRY(hf_dataset_get_number(error, dataset, "outputs", &outputs));
+    if (hf_dataset_has_attribute(dataset, "table_tolerance")) /* younger than the others */
+        HF_TRY(hf_dataset_get_number(error, dataset, "table_tolerance", &input->table_tolerance));
     if (!(input->rtol > 0) || !(input->atol > 0)) /* 0 would be replaced by the default */
         return hf_raise(error, HF_ERR_IO, "%s: tolerances rtol %g, atol %g; expected both > 0",
                         hf_dataset_path(dataset), input->rtol, input->atol);

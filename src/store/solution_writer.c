@@ -255,6 +255,7 @@ static hf_status write_settings(hf_error *error, hf_dataset *dataset, const hf_p
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "time_method", hf_problem_method(problem)->name));
     HF_TRY(hf_dataset_set_number(error, dataset, "rtol", hf_problem_rtol(problem)));
     HF_TRY(hf_dataset_set_number(error, dataset, "atol", hf_problem_atol(problem)));
+    HF_TRY(hf_dataset_set_number(error, dataset, "table_tolerance", hf_problem_table_tolerance(problem)));
     HF_TRY(hf_dataset_set_number(error, dataset, "temperature", hf_problem_temperature(problem)));
     return hf_dataset_set_number(error, dataset, "ridge", hf_model_ridge(hf_problem_model(problem)));
 }
@@ -467,6 +468,9 @@ static hf_status finish_file(hf_error *error, hf_solution_writer *writer, const 
     HF_TRY(hf_dataset_set_integer(error, dataset, "solver_linear_iterations", statistics->linear_iterations));
     HF_TRY(hf_dataset_set_number(error, dataset, "solver_last_step", statistics->last_step));
     HF_TRY(hf_dataset_set_number(error, dataset, "solver_seconds", statistics->seconds));
+    HF_TRY(hf_dataset_set_integer(error, dataset, "table_rank", (long)statistics->table_rank));
+    HF_TRY(hf_dataset_set_number(error, dataset, "table_error", statistics->table_error));
+    HF_TRY(hf_dataset_set_number(error, dataset, "table_checked", statistics->table_checked));
     HF_TRY(hf_dataset_set_number(error, dataset, "solver_end_time", statistics->time));
     HF_TRY(hf_dataset_set_integer(error, dataset, "solver_stationary", statistics->stationary));
     return hf_dataset_finish(error, dataset);
