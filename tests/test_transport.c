@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -853,6 +854,326 @@ Test(duality, carries_the_integrals_of_points_at_its_order) {
         cr_expect_geq(order, expected, "%s at %g: order %.3f, errors %.3g and %.3g", s.flux, s.temperature,
                       order, coarse, fine);
     }
+}
+
+/* ---- potentials that are affine in the value coordinates ------------------------------------------------
+ */
+
+enum { WIDEST_HALO = HF_HALO_MAX };
+
+/* Every flux, with the temperature that goes with it. */
+static const scheme all_schemes[] = {{"upwind", NULL, 0},     {"muscl", "vanleer", 0},
+                                     {"muscl", "minmod", 0},  {"scharfetter-gummel", NULL, 0.7},
+                                     {"duality5", NULL, 0},   {"duality7", NULL, 0},
+                                     {"duality5", NULL, 0.7}, {"duality7", NULL, 0.7}};
+enum { ALL_SCHEMES = sizeof all_schemes / sizeof all_schemes[0] };
+
+/* A grid, a potential that is affine in the last coordinates, and a density: cells are 1/8 wide, so that
+ * parts of the grid have the same centres to the bit. */
+typedef struct setting {
+    hf_grid *grid;
+    size_t rows, terms;
+    double *coefficients, *velocities, *rho;
+    hf_potential potential;
+} setting;
+
+static hf_grid *make_part(const shape *s, const size_t first[], const size_t cells[]) {
+    hf_axis axes[HF_DIM_MAX] = {{.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "d"}};
+    hf_grid *grid;
+    for (size_t d = 0; d < s->dim; d++) {
+        axes[d].lower = -1.5 + 0.25 * (double)d + (double)first[d] / 8;
+        axes[d].upper = axes[d].lower + (double)cells[d] / 8;
+        axes[d].cells = cells[d];
+        axes[d].periodic = s->periodic[d];
+    }
+    cr_assert_eq(hf_grid_create(NULL, s->dim, axes, &grid), HF_OK);
+    return grid;
+}
+
+static setting make_setting(gsl_rng *random, const shape *s, size_t affine, double lowest) {
+    static const size_t first[HF_DIM_MAX];
+    setting g = {.grid = make_part(s, first, s->cells), .rows = 1, .terms = 1 + affine};
+    for (size_t d = 0; d < s->dim - affine; d++)
+        g.rows *= s->cells[d];
+    g.coefficients = make_array(g.rows * g.terms);
+    g.velocities = make_array(s->dim * g.rows * g.terms);
+    g.rho = make_array(hf_grid_cells(g.grid));
+    fill_uniform(random, -2.385, 2.385, g.rows * g.terms, g.coefficients);
+    fill_uniform(random, -2.385, 2.385, s->dim * g.rows * g.terms, g.velocities);
+    fill_uniform(random, lowest, 1, hf_grid_cells(g.grid), g.rho);
+    g.potential =
+        (hf_potential){.affine = affine, .coefficients = g.coefficients, .velocities = g.velocities};
+    fill_uniform(random, 0.5, 3, s->dim, g.potential.speed);
+    for (size_t d = 0; d < s->dim; d++)
+        g.potential.ridge[d] = s->periodic[d] ? 0 : 0.385 + 0.1 * (double)d;
+    return g;
+}
+
+static void clear_setting(setting *g) {
+    hf_array_destroy(&g->coefficients);
+    hf_array_destroy(&g->velocities);
+    hf_array_destroy(&g->rho);
+    hf_grid_destroy(&g->grid);
+}
+
+/* A function with coefficients on the rows at the centre of every cell. */
+static void expand(const setting *g, const double *coefficients, const double ridge[], double *out) {
+    size_t dim = hf_grid_dim(g->grid), cells = hf_grid_cells(g->grid), m = g->terms - 1;
+    for (size_t i = 0; i < cells; i++) {
+        double x[HF_DIM_MAX];
+        hf_grid_centers(g->grid, i, x);
+        const double *row = coefficients + i / (cells / g->rows) * g->terms;
+        out[i] = row[0];
+        for (size_t j = 0; j < m; j++)
+            out[i] += x[dim - m + j] * row[1 + j];
+        for (size_t d = 0; d < dim && ridge != NULL; d++)
+            out[i] += 0.5 * ridge[d] * x[d] * x[d];
+    }
+}
+
+static const shape splits[] = {
+    {1, {19}, {false}},
+    {2, {9, 10}, {true, false}},
+    {2, {10, 9}, {false, false}},
+    {3, {9, 11, 17}, {true, false, false}},
+    {3, {10, 9, 9}, {false, true, false}},
+    {4, {9, 9, 10, 11}, {true, false, false, false}},
+};
+enum { SPLITS = sizeof splits / sizeof splits[0] };
+
+/* Calls `check` for every flux and every split of the axes whose value axes have walls. */
+static void for_all_splits(unsigned long seed,
+                           void (*check)(const shape *s, const scheme *flux, const setting *g)) {
+    gsl_rng *random = make_random(seed);
+    for (size_t i = 0; i < SPLITS; i++)
+        for (size_t m = 0; m <= splits[i].dim && (m == 0 || !splits[i].periodic[splits[i].dim - m]); m++)
+            for (size_t k = 0; k < ALL_SCHEMES; k++) {
+                bool signs = hf_flux_find(all_schemes[k].flux)->dual && all_schemes[k].temperature == 0;
+                setting g = make_setting(random, &splits[i], m, signs ? -1 : 0);
+                check(&splits[i], &all_schemes[k], &g);
+                clear_setting(&g);
+            }
+    gsl_rng_free(random);
+}
+
+/* The same potential as a number a cell. Its differences have lost digits: Psi is at most 12, its differences
+ * are that of a slope of 0.1 or more over h = 1/8. */
+static void check_expanded(const shape *s, const scheme *flux, const setting *g) {
+    size_t cells = hf_grid_cells(g->grid), dim = s->dim;
+    double *psi = make_array(cells), *u = make_array(dim * cells), *rate = make_array(cells);
+    double *expected = make_array(cells), dissipation, sum;
+    field f = {.psi = psi};
+    expand(g, g->coefficients, g->potential.ridge, psi);
+    for (size_t d = 0; d < dim; d++) {
+        f.u[d] = u + d * cells;
+        expand(g, g->velocities + d * g->rows * g->terms, NULL, u + d * cells);
+        f.speed[d] = g->potential.speed[d];
+    }
+    hf_transport *transport = make_transport(g->grid, flux);
+    hf_transport_apply(transport, &g->potential, g->rho, rate, &dissipation);
+    sum = apply_field(g->grid, flux, &f, g->rho, expected);
+    cr_expect_leq(largest_difference(cells, rate, expected), 1e-12 * largest(cells, expected),
+                  "%s, %zu of %zu axes", flux->flux, g->terms - 1, dim);
+    double size = 0;
+    for (size_t i = 0; i < cells; i++)
+        size += fabs(psi[i] * expected[i]) * hf_grid_volume(g->grid);
+    cr_expect_leq(fabs(dissipation - sum), 1e-13 * size, "%s, %zu of %zu axes", flux->flux, g->terms - 1,
+                  dim);
+    hf_transport_destroy(&transport);
+    hf_array_destroy(&psi);
+    hf_array_destroy(&u);
+    hf_array_destroy(&rate);
+    hf_array_destroy(&expected);
+}
+
+Test(affine, equals_the_expanded_potential) {
+    for_all_splits(62, check_expanded);
+}
+
+/* ---- threads, sinks and parts ---------------------------------------------------------------------------
+ */
+
+/* Lines as they come; those of a row in order. */
+typedef struct collector {
+    double *rate;
+    size_t row_cells, *next; /* shape (rows): cells of a row that have come */
+} collector;
+
+static void collect(void *self, size_t first, size_t count, const double *rate) {
+    collector *c = self;
+    cr_assert_eq(first % c->row_cells, c->next[first / c->row_cells]);
+    c->next[first / c->row_cells] += count;
+    memcpy(c->rate + first, rate, count * sizeof *rate);
+}
+
+static void check_threads(const shape *s, const scheme *flux, const setting *g) {
+    size_t cells = hf_grid_cells(g->grid);
+    double *alone = make_array(cells), *rate = make_array(cells), *taken = make_array(cells), dissipation;
+    size_t rows = g->terms > 1 ? g->rows : cells / s->cells[s->dim - 1]; /* any potential: lines */
+    collector c = {taken, cells / rows, calloc(rows, sizeof *c.next)};
+    hf_sink sink = {&c, collect};
+    hf_transport *transport;
+    omp_set_num_threads(3);
+    transport = make_transport(g->grid, flux);
+    hf_transport_team(transport, &g->potential, NULL, g->rho, alone, NULL, true);
+    dissipation = hf_transport_dissipation(transport);
+    for (int threads = 1; threads <= 3; threads++) {
+        memset(c.next, 0, rows * sizeof *c.next);
+#pragma omp parallel num_threads(threads)
+        {
+            hf_transport_team(transport, &g->potential, NULL, g->rho, rate, NULL, true);
+            hf_transport_team(transport, &g->potential, NULL, g->rho, NULL, &sink, true);
+        }
+        cr_expect_arr_eq(rate, alone, cells * sizeof *rate, "%s on %d threads", flux->flux, threads);
+        cr_expect_arr_eq(taken, alone, cells * sizeof *rate, "%s on %d threads", flux->flux, threads);
+        cr_expect_eq(hf_transport_dissipation(transport), dissipation, "%s on %d threads", flux->flux,
+                     threads);
+        for (size_t r = 0; r < rows; r++)
+            cr_expect_eq(c.next[r], c.row_cells);
+    }
+    hf_transport_destroy(&transport);
+    free(c.next);
+    hf_array_destroy(&alone);
+    hf_array_destroy(&rate);
+    hf_array_destroy(&taken);
+}
+
+Test(team, gives_the_same_bits_on_any_number_of_threads_and_to_a_sink) {
+    for_all_splits(63, check_threads);
+}
+
+/* Where a part of a grid lies in the whole: first and number of its cells. */
+typedef struct box {
+    size_t dim;
+    ptrdiff_t first[HF_DIM_MAX];
+    size_t cells[HF_DIM_MAX];
+} box;
+
+/* A box of an array of shape (cells of the whole, width), beyond its ends through the seam; what is beyond a
+ * wall does not matter. */
+static double *cut(const shape *s, const box *b, size_t width, const double *whole) {
+    size_t count = 1;
+    for (size_t d = 0; d < b->dim; d++)
+        count *= b->cells[d];
+    double *out = make_array(count * width);
+    for (size_t i = 0; i < count; i++) {
+        size_t from = 0, rest = i, stride = 1;
+        for (size_t d = b->dim; d-- > 0;) {
+            ptrdiff_t n = (ptrdiff_t)s->cells[d];
+            from += (size_t)(((b->first[d] + (ptrdiff_t)(rest % b->cells[d])) % n + n) % n) * stride;
+            stride *= s->cells[d];
+            rest /= b->cells[d];
+        }
+        memcpy(out + i * width, whole + from * width, width * sizeof *out);
+    }
+    return out;
+}
+
+/* One part: its rate equals that of the whole to the bit. Returns its dissipation. */
+static double check_part(const shape *s, const scheme *flux, const setting *g, const box *part,
+                         const double *whole_rate) {
+    size_t halo = (size_t)hf_flux_find(flux->flux)->halo, row_axes = s->dim + 1 - g->terms, cells,
+           first[HF_DIM_MAX];
+    box extended = *part;
+    hf_potential potential = g->potential;
+    hf_beyond beyond = {0};
+    double *layers[HF_DIM_MAX][2] = {{0}}, *velocities[HF_DIM_MAX], dissipation;
+    extended.dim = row_axes;
+    for (size_t d = 0; d < s->dim; d++) {
+        first[d] = (size_t)part->first[d];
+        if (part->cells[d] == s->cells[d])
+            continue;
+        potential.margin[d] = WIDEST_HALO;
+        extended.first[d] -= WIDEST_HALO;
+        extended.cells[d] += 2 * WIDEST_HALO;
+        for (int side = 0; side < 2; side++) {
+            box layer = *part;
+            bool end = side == 0 ? part->first[d] == 0 : first[d] + part->cells[d] == s->cells[d];
+            if (end && !s->periodic[d])
+                continue;
+            layer.cells[d] = halo;
+            layer.first[d] += side == 0 ? -(ptrdiff_t)halo : (ptrdiff_t)part->cells[d];
+            layers[d][side] = cut(s, &layer, 1, g->rho);
+            beyond.layers[d][side] = layers[d][side];
+        }
+    }
+    hf_grid *grid = make_part(s, first, part->cells);
+    cells = hf_grid_cells(grid);
+    size_t rows = 1;
+    for (size_t d = 0; d < row_axes; d++)
+        rows *= extended.cells[d];
+    double *rho = cut(s, part, 1, g->rho), *expected = cut(s, part, 1, whole_rate), *rate = make_array(cells);
+    double *coefficients = cut(s, &extended, g->terms, g->coefficients);
+    double *all = make_array(s->dim * rows * g->terms);
+    for (size_t d = 0; d < s->dim; d++) {
+        velocities[d] = cut(s, &extended, g->terms, g->velocities + d * g->rows * g->terms);
+        memcpy(all + d * rows * g->terms, velocities[d], rows * g->terms * sizeof *all);
+        hf_array_destroy(&velocities[d]);
+    }
+    potential.coefficients = coefficients;
+    potential.velocities = all;
+    hf_transport *transport = make_transport(grid, flux);
+    hf_transport_team(transport, &potential, &beyond, rho, rate, NULL, true);
+    dissipation = hf_transport_dissipation(transport);
+    cr_expect_arr_eq(rate, expected, cells * sizeof *rate, "%s, %zu of %zu axes affine", flux->flux,
+                     g->terms - 1, s->dim);
+    hf_transport_destroy(&transport);
+    hf_grid_destroy(&grid);
+    hf_array_destroy(&rho);
+    hf_array_destroy(&rate);
+    hf_array_destroy(&expected);
+    hf_array_destroy(&coefficients);
+    hf_array_destroy(&all);
+    for (size_t d = 0; d < s->dim; d++)
+        for (int side = 0; side < 2; side++)
+            hf_array_destroy(&layers[d][side]);
+    return dissipation;
+}
+
+/* A grid whose rows are divided in two along the axes that have cells for it. */
+static void check_parts(const shape *s, const scheme *flux, const setting *g) {
+    size_t row_axes = s->dim + 1 - g->terms, parts = 1, cells = hf_grid_cells(g->grid);
+    double *rate = make_array(cells), whole, sum = 0;
+    hf_transport *transport = make_transport(g->grid, flux);
+    hf_transport_apply(transport, &g->potential, g->rho, rate, &whole);
+    hf_transport_destroy(&transport);
+    for (size_t d = 0; d < row_axes; d++)
+        parts *= s->cells[d] >= 18 ? 2 : 1;
+    for (size_t p = 0; p < parts; p++) {
+        box part = {.dim = s->dim};
+        size_t rest = p;
+        for (size_t d = 0; d < s->dim; d++) {
+            part.cells[d] = s->cells[d];
+            if (d >= row_axes || s->cells[d] < 18)
+                continue;
+            part.first[d] = rest % 2 == 0 ? 0 : 9;
+            part.cells[d] = rest % 2 == 0 ? 9 : s->cells[d] - 9;
+            rest /= 2;
+        }
+        sum += check_part(s, flux, g, &part, rate);
+    }
+    double size = 0;
+    for (size_t i = 0; i < cells; i++)
+        size += fabs(rate[i]) * hf_grid_volume(g->grid);
+    cr_expect_leq(fabs(sum - whole), 1e-13 * size, "%s: %g of %g", flux->flux, sum, whole);
+    hf_array_destroy(&rate);
+}
+
+Test(team, gives_the_same_bits_on_the_parts_of_a_grid) {
+    static const shape divided[] = {{1, {19}, {true}},
+                                    {2, {18, 20}, {false, true}},
+                                    {2, {19, 18}, {true, false}},
+                                    {3, {18, 20, 9}, {true, false, false}},
+                                    {3, {10, 18, 19}, {false, false, false}}};
+    gsl_rng *random = make_random(64);
+    for (size_t i = 0; i < sizeof divided / sizeof divided[0]; i++)
+        for (size_t m = 0; m < divided[i].dim && (m == 0 || !divided[i].periodic[divided[i].dim - m]); m++)
+            for (size_t k = 0; k < ALL_SCHEMES; k++) {
+                setting g = make_setting(random, &divided[i], m, 0);
+                check_parts(&divided[i], &all_schemes[k], &g);
+                clear_setting(&g);
+            }
+    gsl_rng_free(random);
 }
 
 /* ---- what is refused ----------------------------------------------------------------------------------- */

@@ -16,21 +16,23 @@ typedef struct hf_faces {
     double base, slope;
     const double *x;
     double diffusion; /* tau/h^2 */
+    double area;      /* h^2: u F = area (u/h) (F/h) */
     /* dual: F/h = sum_j (still[j] + tilt[j] at[j][k]) rho[j][k] */
     double still[HF_STENCIL_MAX], tilt[HF_STENCIL_MAX];
     const double *at[HF_STENCIL_MAX];
     double *flux; /* F/h */
 } hf_faces;
 
-/* The loops of a flux. Work is the sum of u F/h^2 over the faces. */
+/* The loops of a flux. */
 typedef struct hf_kernels {
-    /* Fluxes of `count` faces. Returns the work. */
-    double (*along)(size_t count, const hf_faces *faces);
-    /* Of a line of `count` cells the fluxes of the upper faces along `axes` axes, 0..3, in place of those of
-     * the lower faces, and with the fluxes between its cells, lined[k] below cell k and lined[k + 1] above,
-     * the rate. work: shape (axes) */
-    void (*across)(size_t axes, size_t count, const hf_faces faces[], const double *lined, double *rate,
-                   double *work);
+    /* Fluxes of `count` faces. */
+    void (*along)(size_t count, const hf_faces *faces);
+    /* By the number of axes, 0..3: of a line of `count` cells the fluxes of the upper faces along them, in
+     * place of those of the lower faces; and the rate, with the fluxes `inner` between the cells of the line,
+     * k above cell k, which are there already, from k = -1 on. The work u F of all upper faces is added.
+     * rate, work: shape (count) */
+    void (*across[HF_DIM_MAX])(size_t count, const hf_faces *inner, const hf_faces *const faces[],
+                               double *rate, double *work);
 } hf_kernels;
 
 /* The coefficients of a dual flux, docs/numerics.md (24): F = sum_k a_k (f_{R+k} + f_{L-k}) - sum_k (speed

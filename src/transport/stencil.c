@@ -19,6 +19,10 @@ typedef struct velocity {
     const double *x;
 } velocity;
 
+static const double *layer(const hf_walk *walk, size_t axis, int side) {
+    return walk->beyond != NULL ? walk->beyond->layers[axis][side] : NULL;
+}
+
 void hf_walk_create(hf_transport *transport, const hf_potential *potential, const hf_beyond *beyond,
                     const double *rho, hf_workspace *space, hf_walk *out) {
     size_t dim = transport->dim;
@@ -37,6 +41,14 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
         double h = transport->spacing[d], tau = transport->temperature;
         size_t halo = (size_t)transport->flux->halo;
         out->diffusion[d] = tau / (h * h);
+        out->scale[d] = 1 / h;
+        out->periodic[d] = hf_grid_axis(transport->grid, d)->periodic && layer(out, d, 0) == NULL;
+        for (int side = 0; side < 2; side++)
+            out->wall[d][side] = layer(out, d, side) == NULL && !out->periodic[d];
+        out->sticky[d] = transport->flux->dual && tau == 0 && potential->speed[d] > 0;
+        hf_faces *faces = d + 1 < dim ? &space->above[d] : &space->inner;
+        faces->area = h * h;
+        faces->diffusion = out->diffusion[d];
         for (size_t k = 0; k < halo && transport->flux->dual; k++) {
             const hf_dual *c = transport->flux->scheme;
             double spread = (potential->speed[d] * c->b[k] + tau / h * c->d[k]) / h;
@@ -45,49 +57,53 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
             out->diffuse[d][halo - 1 - k] = spread;
         }
     }
+    space->below.diffusion = space->inner.diffusion;
+    space->below.flux = space->lined;
+    space->inner.flux = space->lined + 1;
 }
 
-static const double *layer(const hf_walk *walk, size_t axis, int side) {
-    return walk->beyond != NULL ? walk->beyond->layers[axis][side] : NULL;
-}
-
-static bool periodic(const hf_walk *walk, size_t axis) {
-    return hf_grid_axis(walk->transport->grid, axis)->periodic && layer(walk, axis, 0) == NULL;
-}
-
-bool hf_walk_wall(const hf_walk *walk, size_t axis, int side) {
-    return layer(walk, axis, side) == NULL && !periodic(walk, axis);
+void hf_walk_place(hf_walk *walk) {
+    walk->start = walk->row = 0;
+    for (size_t d = 0; d + 1 < walk->transport->dim; d++)
+        walk->start += walk->index[d] * walk->transport->stride[d];
+    for (size_t d = 0; d < walk->row_axes; d++)
+        walk->row += (walk->index[d] + walk->potential->margin[d]) * walk->row_stride[d];
+    for (size_t j = 0; j + 1 < walk->potential->affine; j++)
+        walk->v[j] =
+            hf_grid_center(walk->transport->grid, walk->row_axes + j, walk->index[walk->row_axes + j]);
 }
 
 /* Cell i of an axis, beyond its ends as well: through the seam of a periodic one. */
 static ptrdiff_t wrap(const hf_walk *walk, size_t axis, ptrdiff_t i) {
     ptrdiff_t n = (ptrdiff_t)walk->transport->cells[axis];
-    if ((i >= 0 && i < n) || !periodic(walk, axis))
+    if ((i >= 0 && i < n) || !walk->periodic[axis])
         return i;
     return (i % n + n) % n;
 }
 
-/* The row of the cell that has index i along an axis and is at `index` along the others. */
-static size_t row_at(const hf_walk *walk, const size_t index[], size_t axis, ptrdiff_t i) {
-    size_t row = 0;
-    for (size_t d = 0; d < walk->row_axes; d++) {
-        size_t at = d == axis ? (size_t)wrap(walk, d, i) : d + 1 == walk->transport->dim ? 0 : index[d];
-        row += (at + walk->potential->margin[d]) * walk->row_stride[d];
-    }
-    return row;
+/* The row of the cell that has index i along an axis, and on the others is where the line begins. */
+static size_t row_at(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+    if (axis >= walk->row_axes)
+        return walk->row;
+    ptrdiff_t steps = wrap(walk, axis, i) - (ptrdiff_t)walk->index[axis];
+    return walk->row + (size_t)(steps * (ptrdiff_t)walk->row_stride[axis]);
 }
 
-/* g_0 + sum_j v_j g_j over all but the last value coordinate; along `axis` at index i. */
-static double partly(const hf_walk *walk, const size_t index[], size_t axis, ptrdiff_t i, const double *g) {
+/* g_0 + sum_j v_j g_j over all but the last value coordinate. */
+static double partly(const hf_walk *walk, const double *g) {
     double sum = g[0];
-    for (size_t j = 0; j + 1 < walk->potential->affine; j++) {
-        size_t d = walk->row_axes + j;
-        sum += hf_grid_center(walk->transport->grid, d, d == axis ? (size_t)i : index[d]) * g[1 + j];
-    }
+    for (size_t j = 0; j + 1 < walk->potential->affine; j++)
+        sum += walk->v[j] * g[1 + j];
     return sum;
 }
 
 /* ---- velocities from the potential ------------------------------------------------------------------- */
+
+static void set_velocity(velocity u, hf_faces *faces) {
+    faces->base = u.base;
+    faces->slope = u.slope;
+    faces->x = u.x;
+}
 
 /* Minus the difference of two lines of any potential. */
 static void subtract(size_t count, const double *above, const double *below, double *out) {
@@ -96,20 +112,22 @@ static void subtract(size_t count, const double *above, const double *below, dou
 }
 
 /* u/h across the faces between cells i and i + 1 along an outer axis. */
-static velocity across(const hf_walk *walk, const size_t index[], size_t axis, ptrdiff_t i) {
+static velocity across(const hf_walk *walk, size_t axis, ptrdiff_t i) {
     const hf_transport *transport = walk->transport;
     const hf_potential *psi = walk->potential;
     size_t m = psi->affine;
-    double h = transport->spacing[axis], scale = 1 / (h * h);
+    double scale = walk->scale[axis] * walk->scale[axis];
     velocity u = {0, 0, transport->center + HF_HALO_MAX};
     if (psi->ridge[axis] != 0)
-        u.base = -psi->ridge[axis] * (hf_grid_center(transport->grid, axis, (size_t)(i + 1)) - 0.5 * h) / h;
+        u.base = -psi->ridge[axis] *
+                 (hf_grid_center(transport->grid, axis, (size_t)(i + 1)) - 0.5 * transport->spacing[axis]) *
+                 walk->scale[axis];
     if (axis >= walk->row_axes) {
-        u.base -= psi->coefficients[row_at(walk, index, axis, i) * (1 + m) + 1 + axis - walk->row_axes] / h;
+        u.base -= psi->coefficients[walk->row * (1 + m) + 1 + axis - walk->row_axes] * walk->scale[axis];
         return u;
     }
-    const double *below = psi->coefficients + row_at(walk, index, axis, i) * (1 + m);
-    const double *above = psi->coefficients + row_at(walk, index, axis, i + 1) * (1 + m);
+    const double *below = psi->coefficients + row_at(walk, axis, i) * (1 + m);
+    const double *above = psi->coefficients + row_at(walk, axis, i + 1) * (1 + m);
     if (m == 0) {
         double *difference = walk->space->difference[axis];
         subtract(transport->cells[transport->dim - 1], above, below, difference);
@@ -120,41 +138,44 @@ static velocity across(const hf_walk *walk, const size_t index[], size_t axis, p
     double g[HF_DIM_MAX + 1];
     for (size_t j = 0; j <= m; j++)
         g[j] = below[j] - above[j];
-    u.base += partly(walk, index, axis, i, g) * scale;
+    u.base += partly(walk, g) * scale;
     u.slope = g[m] * scale;
     return u;
 }
 
 /* u/h across the faces of the line at `index`, from the one below its first cell on. */
-static velocity along(const hf_walk *walk, const size_t index[]) {
+static velocity along(const hf_walk *walk) {
     const hf_transport *transport = walk->transport;
     const hf_potential *psi = walk->potential;
     size_t last = transport->dim - 1, n = transport->cells[last], m = psi->affine;
-    double h = transport->spacing[last], ridge = psi->ridge[last];
-    size_t row = row_at(walk, index, last, 0);
+    double scale = walk->scale[last], ridge = psi->ridge[last];
     if (m > 0)
-        return (velocity){-psi->coefficients[row * (1 + m) + m] / h, -ridge / h, transport->face};
-    const double *g = psi->coefficients + row;
+        return (velocity){-psi->coefficients[walk->row * (1 + m) + m] * scale, -ridge * scale,
+                          transport->face};
+    const double *g = psi->coefficients + walk->row;
     double *difference = walk->space->difference[last];
     subtract(n - 1, g + 1, g, difference + 1);
-    difference[0] = hf_walk_wall(walk, last, 0) ? 0 : psi->coefficients[row_at(walk, index, last, -1)] - g[0];
-    difference[n] = hf_walk_wall(walk, last, 1)
-                        ? 0
-                        : g[n - 1] - psi->coefficients[row_at(walk, index, last, (ptrdiff_t)n)];
+    difference[0] = walk->wall[last][0] ? 0 : psi->coefficients[row_at(walk, last, -1)] - g[0];
+    difference[n] = walk->wall[last][1] ? 0 : g[n - 1] - psi->coefficients[row_at(walk, last, (ptrdiff_t)n)];
     for (size_t k = 0; k <= n && ridge != 0; k++)
-        difference[k] -= ridge * h * transport->face[k];
-    return (velocity){0, 1 / (h * h), difference};
+        difference[k] -= ridge * transport->spacing[last] * transport->face[k];
+    return (velocity){0, scale * scale, difference};
 }
 
 /* ---- dual fluxes: velocities at the centres ------------------------------------------------------------ */
 
 /* u_axis at the centres of the line with index i along an outer axis. */
-static velocity at_centers(const hf_walk *walk, const size_t index[], size_t axis, ptrdiff_t i) {
-    size_t m = walk->potential->affine, row = row_at(walk, index, axis, i);
-    const double *v = walk->potential->velocities + (axis * walk->rows + row) * (1 + m);
+static velocity at_centers(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+    size_t m = walk->potential->affine, last = walk->transport->dim - 1;
+    const double *v = walk->potential->velocities + (axis * walk->rows + row_at(walk, axis, i)) * (1 + m);
     if (m == 0)
         return (velocity){0, 1, v};
-    return (velocity){partly(walk, index, axis, i, v), v[m], walk->transport->center + HF_HALO_MAX};
+    double base = partly(walk, v);
+    if (axis >= walk->row_axes && axis < last) {
+        size_t j = axis - walk->row_axes;
+        base += (hf_grid_center(walk->transport->grid, axis, (size_t)i) - walk->v[j]) * v[1 + j];
+    }
+    return (velocity){base, v[m], walk->transport->center + HF_HALO_MAX};
 }
 
 /* What a wall leaves of the density before it: all where the velocity points away from the wall, less and
@@ -168,10 +189,6 @@ HF_CLONES static void release(size_t count, velocity u, double speed, int side, 
     }
 }
 
-static bool sticky(const hf_walk *walk, size_t axis) {
-    return walk->transport->temperature == 0 && walk->potential->speed[axis] > 0;
-}
-
 /* Weights of the j-th cells of the stencils, whose velocity is u. */
 static void set_weights(const hf_walk *walk, size_t axis, size_t j, velocity u, hf_faces *faces) {
     faces->still[j] = walk->advect[axis][j] * u.base + walk->diffuse[axis][j];
@@ -182,40 +199,42 @@ static void set_weights(const hf_walk *walk, size_t axis, size_t j, velocity u, 
 /* ---- densities ------------------------------------------------------------------------------------------
  */
 
-/* The line with index i along an outer axis, inside, through the seam, in the layers of another part or
- * mirrored at a wall. */
-static const double *line_at(const hf_walk *walk, const size_t index[], size_t axis, ptrdiff_t i) {
+/* The cells beyond an end of an axis, i < 0 or i >= n, in the layers of the part there; from where the line
+ * is on the other axes. */
+static const double *beyond(const hf_walk *walk, size_t axis, ptrdiff_t i) {
     const hf_transport *transport = walk->transport;
     ptrdiff_t n = (ptrdiff_t)transport->cells[axis], halo = transport->flux->halo;
-    size_t inner = transport->stride[axis], before = 0, behind = 0;
-    int side = i < 0 ? 0 : 1;
-    if (i < 0 || i >= n)
-        i = hf_walk_wall(walk, axis, side) ? (i < 0 ? -1 - i : 2 * n - 1 - i) : wrap(walk, axis, i);
-    for (size_t d = 0; d < axis; d++)
-        before = before * transport->cells[d] + index[d];
-    for (size_t d = axis + 1; d + 1 < transport->dim; d++)
-        behind += index[d] * transport->stride[d];
-    if (i >= 0 && i < n)
-        return walk->rho + (before * (size_t)n + (size_t)i) * inner + behind;
+    size_t inner = transport->stride[axis], before = walk->start / (inner * (size_t)n);
     size_t depth = (size_t)(i < 0 ? i + halo : i - n);
-    return layer(walk, axis, i < 0 ? 0 : 1) + (before * (size_t)halo + depth) * inner + behind;
+    return layer(walk, axis, i < 0 ? 0 : 1) + (before * (size_t)halo + depth) * inner + walk->start % inner;
+}
+
+/* The line with index i along an outer axis: inside, through the seam, beyond, or mirrored at a wall. */
+static const double *line_at(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+    const hf_transport *transport = walk->transport;
+    ptrdiff_t n = (ptrdiff_t)transport->cells[axis];
+    if (i < 0 || i >= n) {
+        i = walk->wall[axis][i >= n] ? (i < 0 ? -1 - i : 2 * n - 1 - i) : wrap(walk, axis, i);
+        if (i < 0 || i >= n)
+            return beyond(walk, axis, i);
+    }
+    return walk->rho + walk->start + (i - (ptrdiff_t)walk->index[axis]) * (ptrdiff_t)transport->stride[axis];
 }
 
 /* The j-th cells of the stencils of a dual flux, which have index i along an outer axis. */
-static void set_dual(const hf_walk *walk, const size_t index[], size_t axis, ptrdiff_t i, size_t j,
-                     hf_faces *faces) {
+static void set_dual(const hf_walk *walk, size_t axis, ptrdiff_t i, size_t j, hf_faces *faces) {
     const hf_transport *transport = walk->transport;
     ptrdiff_t n = (ptrdiff_t)transport->cells[axis];
-    if ((i < 0 && hf_walk_wall(walk, axis, 0)) || (i >= n && hf_walk_wall(walk, axis, 1))) {
+    if ((i < 0 && walk->wall[axis][0]) || (i >= n && walk->wall[axis][1])) {
         faces->rho[j] = walk->space->zero;
         set_weights(walk, axis, j, (velocity){0, 0, walk->space->zero}, faces);
         return;
     }
-    velocity u = at_centers(walk, index, axis, i);
+    velocity u = at_centers(walk, axis, i);
     set_weights(walk, axis, j, u, faces);
-    faces->rho[j] = line_at(walk, index, axis, i);
+    faces->rho[j] = line_at(walk, axis, i);
     for (int side = 0; side < 2; side++)
-        if (i == (side == 0 ? 0 : n - 1) && hf_walk_wall(walk, axis, side) && sticky(walk, axis)) {
+        if (i == (side == 0 ? 0 : n - 1) && walk->wall[axis][side] && walk->sticky[axis]) {
             double *held = walk->space->held[axis][side];
             release(transport->cells[transport->dim - 1], u, walk->potential->speed[axis], side,
                     faces->rho[j], held);
@@ -223,19 +242,16 @@ static void set_dual(const hf_walk *walk, const size_t index[], size_t axis, ptr
         }
 }
 
-void hf_walk_across(const hf_walk *walk, const size_t index[], size_t axis, ptrdiff_t i, hf_faces *faces) {
+void hf_walk_across(const hf_walk *walk, size_t axis, ptrdiff_t i, hf_faces *faces) {
     const hf_flux *flux = walk->transport->flux;
-    velocity u = across(walk, index, axis, i);
-    faces->base = u.base;
-    faces->slope = u.slope;
-    faces->x = u.x;
-    faces->diffusion = walk->diffusion[axis];
+    velocity u = across(walk, axis, i);
+    set_velocity(u, faces);
     for (size_t j = 0; j < 2 * (size_t)flux->halo; j++) {
         ptrdiff_t cell = i + (ptrdiff_t)j + 1 - flux->halo;
         if (flux->dual)
-            set_dual(walk, index, axis, cell, j, faces);
+            set_dual(walk, axis, cell, j, faces);
         else
-            faces->rho[j] = line_at(walk, index, axis, cell);
+            faces->rho[j] = line_at(walk, axis, cell);
     }
 }
 
@@ -243,73 +259,70 @@ void hf_walk_across(const hf_walk *walk, const size_t index[], size_t axis, ptrd
  */
 
 /* One cell beyond an end of the last axis, i < 0 or i >= n. */
-static double ghost(const hf_walk *walk, const size_t index[], ptrdiff_t i, const double *line) {
+static double ghost(const hf_walk *walk, ptrdiff_t i) {
     const hf_transport *transport = walk->transport;
-    size_t last = transport->dim - 1, before = 0;
-    ptrdiff_t n = (ptrdiff_t)transport->cells[last], halo = transport->flux->halo;
-    if (hf_walk_wall(walk, last, i < 0 ? 0 : 1)) {
+    size_t last = transport->dim - 1;
+    ptrdiff_t n = (ptrdiff_t)transport->cells[last];
+    if (walk->wall[last][i >= n]) {
         if (transport->flux->dual)
             return 0;
         i = i < 0 ? -1 - i : 2 * n - 1 - i;
     }
     i = wrap(walk, last, i);
-    if (i >= 0 && i < n)
-        return line[i];
-    for (size_t d = 0; d < last; d++)
-        before = before * transport->cells[d] + index[d];
-    return layer(walk, last, i < 0 ? 0 : 1)[before * (size_t)halo + (size_t)(i < 0 ? i + halo : i - n)];
+    return i >= 0 && i < n ? walk->rho[walk->start + (size_t)i] : *beyond(walk, last, i);
 }
 
 /* The velocities at the centres of a line and of its ghosts, x from the first cell on. */
-static velocity at_line(const hf_walk *walk, const size_t index[]) {
+static velocity at_line(const hf_walk *walk) {
     const hf_transport *transport = walk->transport;
     size_t last = transport->dim - 1, n = transport->cells[last];
     ptrdiff_t halo = transport->flux->halo;
     if (walk->potential->affine > 0)
-        return at_centers(walk, index, last, 0);
+        return at_centers(walk, last, 0);
     const double *u = walk->potential->velocities + last * walk->rows;
     double *line = walk->space->velocity + HF_HALO_MAX;
-    memcpy(line, u + row_at(walk, index, last, 0), n * sizeof *line);
+    memcpy(line, u + row_at(walk, last, 0), n * sizeof *line);
     for (ptrdiff_t g = 0; g < halo; g++) {
         ptrdiff_t below = g - halo, above = (ptrdiff_t)n + g;
-        line[below] = hf_walk_wall(walk, last, 0) ? 0 : u[row_at(walk, index, last, below)];
-        line[above] = hf_walk_wall(walk, last, 1) ? 0 : u[row_at(walk, index, last, above)];
+        line[below] = walk->wall[last][0] ? 0 : u[row_at(walk, last, below)];
+        line[above] = walk->wall[last][1] ? 0 : u[row_at(walk, last, above)];
     }
     return (velocity){0, 1, line};
 }
 
-void hf_walk_along(const hf_walk *walk, const size_t index[], hf_faces *faces) {
+/* Faces from the one below a cell of the line on; u and centers begin there. */
+static void set_line(const hf_walk *walk, const double *cell, velocity u, velocity centers, hf_faces *faces) {
+    ptrdiff_t halo = walk->transport->flux->halo;
+    size_t last = walk->transport->dim - 1;
+    set_velocity(u, faces);
+    for (ptrdiff_t j = 0; j < 2 * halo; j++)
+        faces->rho[j] = cell + j - halo;
+    for (ptrdiff_t j = 0; j < 2 * halo && walk->transport->flux->dual; j++)
+        set_weights(walk, last, (size_t)j, (velocity){centers.base, centers.slope, centers.x + j - halo},
+                    faces);
+}
+
+void hf_walk_along(const hf_walk *walk) {
     const hf_transport *transport = walk->transport;
-    size_t last = transport->dim - 1, n = transport->cells[last], start = 0;
+    size_t last = transport->dim - 1, n = transport->cells[last];
     ptrdiff_t halo = transport->flux->halo;
     double *line = walk->space->line + HF_HALO_MAX;
-    for (size_t d = 0; d < last; d++)
-        start += index[d] * transport->stride[d];
-    const double *rho = walk->rho + start;
-    memcpy(line, rho, n * sizeof *line);
+    memcpy(line, walk->rho + walk->start, n * sizeof *line);
     for (ptrdiff_t g = 0; g < halo; g++) {
-        line[g - halo] = ghost(walk, index, g - halo, rho);
-        line[(ptrdiff_t)n + g] = ghost(walk, index, (ptrdiff_t)n + g, rho);
+        line[g - halo] = ghost(walk, g - halo);
+        line[(ptrdiff_t)n + g] = ghost(walk, (ptrdiff_t)n + g);
     }
-    velocity u = along(walk, index);
-    *faces = (hf_faces){.base = u.base,
-                        .slope = u.slope,
-                        .x = u.x,
-                        .diffusion = walk->diffusion[last],
-                        .flux = walk->space->lined};
-    for (ptrdiff_t j = 0; j < 2 * halo; j++)
-        faces->rho[j] = line + j - halo;
-    if (!transport->flux->dual)
-        return;
-    velocity centers = at_line(walk, index), here = centers;
-    for (ptrdiff_t j = 0; j < 2 * halo; j++) {
-        here.x = centers.x + j - halo;
-        set_weights(walk, last, (size_t)j, here, faces);
-    }
-    for (int side = 0; side < 2 && sticky(walk, last); side++)
-        if (hf_walk_wall(walk, last, side)) {
+    velocity u = along(walk), centers = {0};
+    if (transport->flux->dual)
+        centers = at_line(walk);
+    set_line(walk, line, u, centers, &walk->space->below);
+    u.x++;
+    centers.x++;
+    set_line(walk, line + 1, u, centers, &walk->space->inner);
+    for (int side = 0; side < 2 && walk->sticky[last]; side++)
+        if (walk->wall[last][side]) {
             ptrdiff_t end = side == 0 ? 0 : (ptrdiff_t)n - 1;
-            here.x = centers.x + end;
+            velocity here = {centers.base, centers.slope, centers.x - 1 + end};
             release(1, here, walk->potential->speed[last], side, line + end, line + end);
         }
 }

@@ -4,6 +4,8 @@
  * of a seam, which both compute alike. Only stencil.c knows what is beyond an end of an axis. */
 #include "transport/walk.h"
 
+#include "base/simd.h"
+
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -11,10 +13,14 @@
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
-/* Arrays from a thread's memory, each on cache lines of its own. With NULL it counts what they need. */
-static size_t carve(double *memory, size_t *used, size_t count, double **out) {
+/* Arrays from a thread's memory. Their places in a page all differ by some cache lines, from those of lines of
+ * the density as well, which tend to begin with a page: loads seem to depend on stores that are a multiple of
+ * 4096 bytes away. With NULL it counts what they need. */
+static void carve(double *memory, size_t *used, size_t count, double **out) {
+    enum { PAGE = 512, APART = 40 };
+    *used += APART;
     *out = memory != NULL ? memory + *used : NULL;
-    return *used += (count + 7) / 8 * 8;
+    *used += (count + PAGE - 1) / PAGE * PAGE;
 }
 
 static size_t divide_workspace(const hf_transport *transport, double *memory, hf_workspace *space) {
@@ -27,6 +33,7 @@ static size_t divide_workspace(const hf_transport *transport, double *memory, hf
     carve(memory, &used, n + 2 * HF_HALO_MAX, &space->velocity);
     carve(memory, &used, n, &space->rate);
     carve(memory, &used, n, &space->zero);
+    carve(memory, &used, n, &space->work);
     for (size_t d = 0; d <= last; d++) {
         carve(memory, &used, n + 1, &space->difference[d]);
         for (int side = 0; side < 2; side++)
@@ -110,7 +117,7 @@ void hf_transport_destroy(hf_transport **transport) {
 
 /* ---- lines ------------------------------------------------------------------------------------------- */
 
-/* The entropy's part of the work of faces with their fluxes: -sum F tau d log rho/h^3, without those next to
+/* The entropy's part of the work of faces with their fluxes: -sum F tau d log rho/h, without those next to
  * an empty cell. */
 static double entropy_work(const hf_walk *walk, const hf_faces *faces, size_t count) {
     size_t halo = (size_t)walk->transport->flux->halo;
@@ -119,80 +126,99 @@ static double entropy_work(const hf_walk *walk, const hf_faces *faces, size_t co
     for (size_t k = 0; k < count; k++)
         if (left[k] > 0 && right[k] > 0)
             sum += faces->flux[k] * log(left[k] / right[k]);
-    return sum * faces->diffusion;
+    return sum * faces->diffusion * faces->area;
 }
 
-/* The fluxes between the cells of a line. Returns their work, of the uppermost one as well. */
-static double flow_along(const hf_walk *walk, const size_t index[], bool entropy) {
+/* The fluxes between the cells of a line. Returns the number of its upper faces. */
+static size_t flow_along(const hf_walk *walk) {
     const hf_transport *transport = walk->transport;
     size_t last = transport->dim - 1, n = transport->cells[last];
-    bool periodic = !hf_walk_wall(walk, last, 0) && !hf_walk_wall(walk, last, 1) &&
-                    (walk->beyond == NULL || walk->beyond->layers[last][0] == NULL);
     double *lined = walk->space->lined;
-    hf_faces below, faces;
-    hf_walk_along(walk, index, &below);
-    faces = below;
-    for (size_t j = 0; j < HF_STENCIL_MAX; j++) {
-        faces.rho[j] = below.rho[j] != NULL ? below.rho[j] + 1 : NULL;
-        faces.at[j] = below.at[j] != NULL ? below.at[j] + 1 : NULL;
-    }
-    faces.x++;
-    faces.flux++;
-    size_t count = hf_walk_wall(walk, last, 1) ? n - 1 : n;
-    double work = transport->kernels->along(count, &faces);
-    if (entropy)
-        work += entropy_work(walk, &faces, count);
-    if (hf_walk_wall(walk, last, 1))
+    transport->kernels->along(n, &walk->space->inner); /* n are faster than n - 1 */
+    if (walk->wall[last][1])
         lined[n] = 0;
-    if (periodic)
-        lined[0] = lined[n];
-    else if (hf_walk_wall(walk, last, 0))
+    if (walk->wall[last][0])
         lined[0] = 0;
+    else if (walk->periodic[last])
+        lined[0] = lined[n];
     else
-        transport->kernels->along(1, &below);
-    return work;
+        transport->kernels->along(1, &walk->space->below);
+    return walk->wall[last][1] ? n - 1 : n;
 }
 
-/* The rate of the line at `index`. first: of this thread. Returns its dissipation, without |C|. */
-static double flow_line(const hf_walk *walk, const size_t index[], size_t first, bool entropy, double *rate) {
+/* Upper faces of a line along the outer axes, and the flux that enters at the lower end of axes that have a
+ * wall at the upper one. */
+typedef struct outer_faces {
+    size_t open, closed;
+    const hf_faces *faces[HF_OUTER_MAX];
+    const double *entering[HF_OUTER_MAX];
+} outer_faces;
+
+/* The fluxes through the lower faces of the first line along an axis. */
+static void enter(const hf_walk *walk, size_t axis, double *flux) {
     const hf_transport *transport = walk->transport;
-    size_t last = transport->dim - 1, n = transport->cells[last], open = 0, closed = 0;
-    double total = flow_along(walk, index, entropy) * transport->spacing[last] * transport->spacing[last];
-    double work[HF_OUTER_MAX];
-    const double *ends[HF_OUTER_MAX];
-    size_t axes[HF_OUTER_MAX];
-    hf_faces faces[HF_OUTER_MAX], start;
-    for (size_t d = 0; d < last; d++) {
-        size_t offset = 0;
-        for (size_t e = d + 1; e < last; e++)
-            offset += index[e] * transport->stride[e];
+    size_t n = transport->cells[transport->dim - 1];
+    if (walk->index[axis] == 0 && walk->wall[axis][0]) {
+        memset(flux, 0, n * sizeof *flux);
+        return;
+    }
+    hf_faces *faces = &walk->space->above[axis];
+    hf_walk_across(walk, axis, (ptrdiff_t)walk->index[axis] - 1, faces);
+    faces->flux = flux;
+    transport->kernels->along(n, faces);
+}
+
+/* first: of this thread, along the first axis. */
+static void find_outer_faces(const hf_walk *walk, size_t first, outer_faces *out) {
+    const hf_transport *transport = walk->transport;
+    size_t offset = walk->start;
+    out->open = out->closed = 0;
+    for (size_t d = 0; d + 1 < transport->dim; d++) {
+        offset -= walk->index[d] * transport->stride[d];
         double *flux = walk->space->flux[d] + offset;
-        bool lowest = index[d] == 0 && hf_walk_wall(walk, d, 0);
-        if (lowest)
-            memset(flux, 0, n * sizeof *flux);
-        else if (index[d] == (d == 0 ? first : 0)) {
-            hf_walk_across(walk, index, d, (ptrdiff_t)index[d] - 1, &start);
-            start.flux = flux;
-            transport->kernels->along(n, &start);
-        }
-        if (index[d] + 1 == transport->cells[d] && hf_walk_wall(walk, d, 1)) {
-            ends[closed++] = flux;
+        if (walk->index[d] == (d == 0 ? first : 0))
+            enter(walk, d, flux);
+        if (walk->index[d] + 1 == transport->cells[d] && walk->wall[d][1]) {
+            out->entering[out->closed++] = flux;
             continue;
         }
-        hf_walk_across(walk, index, d, (ptrdiff_t)index[d], &faces[open]);
-        faces[open].flux = flux;
-        axes[open++] = d;
+        hf_walk_across(walk, d, (ptrdiff_t)walk->index[d], &walk->space->above[d]);
+        walk->space->above[d].flux = flux;
+        out->faces[out->open++] = &walk->space->above[d];
     }
-    transport->kernels->across(open, n, faces, walk->space->lined, rate, work);
-    for (size_t c = 0; c < closed; c++)
+}
+
+/* The rate of the line at hand; its work to walk->space->work. first: of this thread. Returns what the
+ * entropy adds to the work. */
+static double flow_line(const hf_walk *walk, size_t first, bool entropy, double *rate) {
+    const hf_transport *transport = walk->transport;
+    size_t n = transport->cells[transport->dim - 1];
+    double sum = 0;
+    outer_faces outer;
+    hf_walk_along(walk);
+    find_outer_faces(walk, first, &outer);
+    size_t count = flow_along(walk);
+    transport->kernels->across[outer.open](n, &walk->space->inner, outer.faces, rate, walk->space->work);
+    for (size_t c = 0; c < outer.closed; c++)
         for (size_t k = 0; k < n; k++)
-            rate[k] += ends[c][k];
-    for (size_t o = 0; o < open; o++) {
-        if (entropy)
-            work[o] += entropy_work(walk, &faces[o], n);
-        total += work[o] * transport->spacing[axes[o]] * transport->spacing[axes[o]];
+            rate[k] += outer.entering[c][k];
+    if (!entropy)
+        return 0;
+    sum = entropy_work(walk, &walk->space->inner, count);
+    for (size_t o = 0; o < outer.open; o++)
+        sum += entropy_work(walk, outer.faces[o], n);
+    return sum;
+}
+
+/* The work of a plane, line by line to here. */
+HF_CLONES static double take_work(double *work, size_t count) {
+    double sum = 0;
+#pragma omp simd simdlen(8) reduction(+ : sum)
+    for (size_t k = 0; k < count; k++) {
+        sum += work[k];
+        work[k] = 0;
     }
-    return total;
+    return sum;
 }
 
 /* The next line of a plane of the first axis. False after the last. */
@@ -208,28 +234,27 @@ static bool next_line(const hf_transport *transport, size_t index[]) {
 void hf_transport_team(hf_transport *transport, const hf_potential *potential, const hf_beyond *beyond,
                        const double *rho, double *rate, const hf_sink *sink, bool dissipation) {
     size_t thread = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
-    size_t n = transport->cells[transport->dim - 1], lines = transport->stride[0] / n;
+    size_t n = transport->cells[transport->dim - 1];
     if (potential->affine == transport->dim || transport->dim == 1) {
         if (thread > 0)
             return;
         threads = 1;
     }
-    if (transport->dim == 1)
-        lines = 1;
     hf_walk walk;
     hf_walk_create(transport, potential, beyond, rho, &transport->workspaces[thread], &walk);
     bool entropy = dissipation && transport->temperature > 0;
     size_t first = transport->planes * thread / threads, end = transport->planes * (thread + 1) / threads;
     for (size_t plane = first; plane < end; plane++) {
-        size_t index[HF_DIM_MAX] = {plane}, line = plane * lines;
+        walk.index[0] = plane;
         transport->partial[plane] = 0;
         do {
-            double *out = sink != NULL ? walk.space->rate : rate + line * n;
-            transport->partial[plane] += flow_line(&walk, index, first, entropy, out);
+            hf_walk_place(&walk);
+            double *out = sink != NULL ? walk.space->rate : rate + walk.start;
+            transport->partial[plane] += flow_line(&walk, first, entropy, out);
             if (sink != NULL)
-                sink->take(sink->self, line * n, n, out);
-            line++;
-        } while (next_line(transport, index));
+                sink->take(sink->self, walk.start, n, out);
+        } while (next_line(transport, walk.index));
+        transport->partial[plane] += take_work(walk.space->work, n);
     }
 }
 

@@ -4,7 +4,7 @@
 
 #include "transport/schemes.h"
 
-enum { HF_OUTER_MAX = HF_DIM_MAX - 1 };
+enum { HF_OUTER_MAX = HF_DIM_MAX - 1, HF_VALUES_MAX = HF_DIM_MAX };
 
 /* What a thread works in. n: cells of the last axis. */
 typedef struct hf_workspace {
@@ -18,6 +18,10 @@ typedef struct hf_workspace {
     double *rate;                   /* of a line, for a sink: shape (n) */
     double *held[HF_DIM_MAX][2];    /* a line before a wall, less what that holds: shape (n) */
     double *zero;                   /* shape (n) */
+    double *work;                   /* u F of a plane by cells of the line: shape (n) */
+    hf_faces below;                 /* the faces of a line from the one below its first cell on */
+    hf_faces inner;                 /* the same from the next one on */
+    hf_faces above[HF_OUTER_MAX];   /* the upper faces of a line along the outer axes */
 } hf_workspace;
 
 struct hf_transport {
@@ -44,6 +48,13 @@ typedef struct hf_walk {
     hf_workspace *space;
     size_t rows, row_axes, row_stride[HF_DIM_MAX]; /* of the potential's rows */
     double diffusion[HF_DIM_MAX];                  /* tau/h^2 */
+    double scale[HF_DIM_MAX];                      /* 1/h */
+    bool wall[HF_DIM_MAX][2];                      /* no face at that end; side 0: below, 1: above */
+    bool periodic[HF_DIM_MAX];                     /* wraps inside the grid */
+    bool sticky[HF_DIM_MAX];                       /* walls hold what is pressed on them */
+    /* the line at hand */
+    size_t index[HF_DIM_MAX], start, row; /* its first cell and that one's row */
+    double v[HF_VALUES_MAX];              /* the value coordinates but the last */
     /* dual: weights of the velocity and of the density in the stencil, over h */
     double advect[HF_DIM_MAX][HF_STENCIL_MAX], diffuse[HF_DIM_MAX][HF_STENCIL_MAX];
 } hf_walk;
@@ -51,13 +62,13 @@ typedef struct hf_walk {
 void hf_walk_create(hf_transport *transport, const hf_potential *potential, const hf_beyond *beyond,
                     const double *rho, hf_workspace *space, hf_walk *out);
 
-/* Whether there is no face at that end of an axis. side: 0 below, 1 above. */
-bool hf_walk_wall(const hf_walk *walk, size_t axis, int side);
+/* To the line at walk->index. */
+void hf_walk_place(hf_walk *walk);
 
-/* The faces between cell i and cell i + 1 along an outer axis, i from -1, of the line at `index`. */
-void hf_walk_across(const hf_walk *walk, const size_t index[], size_t axis, ptrdiff_t i, hf_faces *faces);
+/* The faces between cell i and cell i + 1 along an outer axis, i from -1, of the line at hand. */
+void hf_walk_across(const hf_walk *walk, size_t axis, ptrdiff_t i, hf_faces *faces);
 
-/* The faces of the line itself: face k lies above cell k - 1, k = 0 .. n. */
-void hf_walk_along(const hf_walk *walk, const size_t index[], hf_faces *faces);
+/* The faces of the line itself, `below` and `inner` of the workspace. */
+void hf_walk_along(const hf_walk *walk);
 
 #endif
