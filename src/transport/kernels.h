@@ -76,7 +76,13 @@
             work[k] += done + a.area * (u_a * flux_a) + b.area * (u_b * flux_b) + c.area * (u_c * flux_c);   \
         }                                                                                                    \
     }                                                                                                        \
-    static const hf_kernels name = {name##_along,                                                            \
-                                    {name##_across0, name##_across1, name##_across2, name##_across3}}
+    static void name##_across(size_t axes, size_t count, const hf_faces *inner,                              \
+                              const hf_faces *const faces[], double *rate, double *work) {                   \
+        static void (*const loop[])(size_t, const hf_faces *, const hf_faces *const *, double *,             \
+                                    double *) = {name##_across0, name##_across1, name##_across2,             \
+                                                 name##_across3};                                            \
+        loop[axes](count, inner, faces, rate, work);                                                         \
+    }                                                                                                        \
+    static const hf_kernels name = {name##_along, name##_across}
 
 #endif

@@ -6,6 +6,9 @@
 
 enum { HF_STENCIL_MAX = 2 * HF_HALO_MAX };
 
+/* Of the weights of a dual flux: all tilt[j] are 0; all at[j] are at[0]; any. */
+typedef enum hf_form { HF_CONSTANT, HF_AFFINE, HF_ANY } hf_form;
+
 /* Faces side by side, each with its stencil across: what is between two lines, or between the cells of one.
  * Velocities and fluxes are divided by the cell width h of the axis. */
 typedef struct hf_faces {
@@ -18,6 +21,7 @@ typedef struct hf_faces {
     double diffusion; /* tau/h^2 */
     double area;      /* h^2: u F = area (u/h) (F/h) */
     /* dual: F/h = sum_j (still[j] + tilt[j] at[j][k]) rho[j][k] */
+    hf_form form;
     double still[HF_STENCIL_MAX], tilt[HF_STENCIL_MAX];
     const double *at[HF_STENCIL_MAX];
     double *flux; /* F/h */
@@ -27,12 +31,12 @@ typedef struct hf_faces {
 typedef struct hf_kernels {
     /* Fluxes of `count` faces. */
     void (*along)(size_t count, const hf_faces *faces);
-    /* By the number of axes, 0..3: of a line of `count` cells the fluxes of the upper faces along them, in
+    /* Of a line of `count` cells the fluxes of the upper faces along them, in
      * place of those of the lower faces; and the rate, with the fluxes `inner` between the cells of the line,
      * k above cell k, which are there already, from k = -1 on. The work u F of all upper faces is added.
      * rate, work: shape (count) */
-    void (*across[HF_DIM_MAX])(size_t count, const hf_faces *inner, const hf_faces *const faces[],
-                               double *rate, double *work);
+    void (*across)(size_t axes, size_t count, const hf_faces *inner, const hf_faces *const faces[],
+                   double *rate, double *work);
 } hf_kernels;
 
 /* The coefficients of a dual flux, docs/numerics.md (24): F = sum_k a_k (f_{R+k} + f_{L-k}) - sum_k (speed

@@ -189,6 +189,16 @@ HF_CLONES static void release(size_t count, velocity u, double speed, int side, 
     }
 }
 
+/* The cheapest form that the weights have. */
+static hf_form find_form(const hf_walk *walk, const hf_faces *faces) {
+    if (walk->potential->affine == 0)
+        return HF_ANY;
+    for (size_t j = 0; j < 2 * (size_t)walk->transport->flux->halo; j++)
+        if (faces->tilt[j] != 0)
+            return HF_AFFINE;
+    return HF_CONSTANT;
+}
+
 /* Weights of the j-th cells of the stencils, whose velocity is u. */
 static void set_weights(const hf_walk *walk, size_t axis, size_t j, velocity u, hf_faces *faces) {
     faces->still[j] = walk->advect[axis][j] * u.base + walk->diffuse[axis][j];
@@ -227,7 +237,7 @@ static void set_dual(const hf_walk *walk, size_t axis, ptrdiff_t i, size_t j, hf
     ptrdiff_t n = (ptrdiff_t)transport->cells[axis];
     if ((i < 0 && walk->wall[axis][0]) || (i >= n && walk->wall[axis][1])) {
         faces->rho[j] = walk->space->zero;
-        set_weights(walk, axis, j, (velocity){0, 0, walk->space->zero}, faces);
+        set_weights(walk, axis, j, (velocity){0, 0, transport->center + HF_HALO_MAX}, faces);
         return;
     }
     velocity u = at_centers(walk, axis, i);
@@ -253,6 +263,8 @@ void hf_walk_across(const hf_walk *walk, size_t axis, ptrdiff_t i, hf_faces *fac
         else
             faces->rho[j] = line_at(walk, axis, cell);
     }
+    if (flux->dual)
+        faces->form = find_form(walk, faces);
 }
 
 /* ---- the line itself ------------------------------------------------------------------------------------
@@ -297,9 +309,17 @@ static void set_line(const hf_walk *walk, const double *cell, velocity u, veloci
     set_velocity(u, faces);
     for (ptrdiff_t j = 0; j < 2 * halo; j++)
         faces->rho[j] = cell + j - halo;
-    for (ptrdiff_t j = 0; j < 2 * halo && walk->transport->flux->dual; j++)
-        set_weights(walk, last, (size_t)j, (velocity){centers.base, centers.slope, centers.x + j - halo},
-                    faces);
+    if (!walk->transport->flux->dual)
+        return;
+    for (ptrdiff_t j = 0; j < 2 * halo; j++) {
+        velocity here = centers;
+        if (walk->potential->affine > 0) /* x of the cell above the face serves all */
+            here.base += here.slope * (double)(j - halo) * walk->transport->spacing[last];
+        else
+            here.x += j - halo;
+        set_weights(walk, last, (size_t)j, here, faces);
+    }
+    faces->form = find_form(walk, faces);
 }
 
 void hf_walk_along(const hf_walk *walk) {

@@ -13,9 +13,9 @@
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
-/* Arrays from a thread's memory. Their places in a page all differ by some cache lines, from those of lines of
- * the density as well, which tend to begin with a page: loads seem to depend on stores that are a multiple of
- * 4096 bytes away. With NULL it counts what they need. */
+/* Arrays from a thread's memory. Their places in a page all differ by some cache lines, from those of lines
+ * of the density as well, which tend to begin with a page: loads seem to depend on stores that are a multiple
+ * of 4096 bytes away. With NULL it counts what they need. */
 static void carve(double *memory, size_t *used, size_t count, double **out) {
     enum { PAGE = 512, APART = 40 };
     *used += APART;
@@ -198,7 +198,7 @@ static double flow_line(const hf_walk *walk, size_t first, bool entropy, double 
     hf_walk_along(walk);
     find_outer_faces(walk, first, &outer);
     size_t count = flow_along(walk);
-    transport->kernels->across[outer.open](n, &walk->space->inner, outer.faces, rate, walk->space->work);
+    transport->kernels->across(outer.open, n, &walk->space->inner, outer.faces, rate, walk->space->work);
     for (size_t c = 0; c < outer.closed; c++)
         for (size_t k = 0; k < n; k++)
             rate[k] += outer.entering[c][k];
