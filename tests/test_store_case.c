@@ -252,6 +252,7 @@ static const struct refusal {
      "temperature: 1",
      ":15:16: scheme.flux: ",
      {"muscl with temperature 1", "with diffusion"}},
+    {"{end: 8", "{method: dopry5, end: 8", ":16:16: time.method: ", {"`dopry5`", "did you mean `dopri5`"}},
     {"flux: muscl", "flux: scharfetter-gummel", ":15:16: scheme.flux: ", {"without diffusion"}},
     {"[8, full]", "[8, none]", ":17:54: particles.batch[1]: ", {"`none`", "full"}},
     {", seeds: 3", "", ":17:12: particles: ", {"`seeds` is missing"}},
@@ -307,12 +308,24 @@ Test(store_case, refusals_say_where_and_what) {
 
 /* ---- overrides --------------------------------------------------------------------------------------- */
 
+Test(store_case, explicit_methods_take_no_temperature) {
+    static const char *const overrides[] = {"regularisation.temperature=0.2385",
+                                            "scheme.flux=scharfetter-gummel", "time.method=erk"};
+    hf_error error = {0};
+    hf_problem *problem;
+    char *text;
+    write_edited("name", "name");
+    cr_assert_eq(hf_case_read(&error, file, 3, overrides, &problem, &text), HF_ERR_INPUT);
+    cr_expect_not_null(strstr(error.message, "time.method: the time method erk with temperature 0.2385"),
+                       "%s", error.message);
+}
+
 Test(store_case, overrides_take_effect) {
     static const char *const overrides[] = {
         "grid.cells=[8, 20]",
         "regularisation.ridge=0.5",
         "grid.cells=[10,20]",
-        "time={end: 3}",
+        "time={end: 3, method: dopri5}",
         "scheme.flux=upwind",
         "title=\"quoted: title\"",
         "data.events=[{tokens: [[1, 0]], label: [1, 1]}]",
@@ -326,6 +339,7 @@ Test(store_case, overrides_take_effect) {
     cr_expect_eq(hf_grid_cells(hf_problem_grid(problem)), 200);
     cr_expect_eq(hf_model_ridge(hf_problem_model(problem)), 0.5);
     cr_expect_eq(hf_problem_end(problem), 3);
+    cr_expect_str_eq(hf_problem_method(problem)->name, "dopri5");
     cr_expect_eq(hf_problem_outputs(problem), 33);
     cr_expect_str_eq(hf_problem_flux(problem)->name, "upwind");
     cr_expect_str_eq(hf_problem_title(problem), "quoted: title");

@@ -578,6 +578,7 @@ static hf_problem *make_random_problem(gsl_rng *random, const head_shape *shape,
                               .component_count = mixture,
                               .components = components,
                               .flux = hf_flux_find(flux),
+                              .method = hf_method_find("dopri5"),
                               .limiter = hf_limiter_find("minmod"),
                               .end = 2.385,
                               .rtol = 1.1e-7,
@@ -650,6 +651,7 @@ static void expect_same_problem(const hf_problem *a, const hf_problem *b, double
     cr_expect_str_eq(hf_problem_title(a), hf_problem_title(b));
     expect_axes(hf_problem_grid(b), hf_problem_grid(a));
     cr_expect(hf_problem_flux(a) == hf_problem_flux(b) && hf_problem_limiter(a) == hf_problem_limiter(b));
+    cr_expect_eq(hf_problem_method(a), hf_problem_method(b));
     cr_expect_eq(hf_problem_temperature(a), hf_problem_temperature(b));
     cr_expect_eq(hf_model_ridge(hf_problem_model(a)), hf_model_ridge(hf_problem_model(b)));
     cr_expect(hf_problem_end(a) == hf_problem_end(b) && hf_problem_stop(a) == hf_problem_stop(b));
