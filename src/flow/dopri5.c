@@ -1,5 +1,5 @@
 /* The explicit Runge-Kutta pair of Dormand and Prince, order 5(4), its stage sums fused with the right-hand
- * side. For tau = 0. docs/numerics.md (38)-(41); Hairer, Norsett & Wanner 1993, sections II.4 to II.6.
+ * side. For tau = 0. docs/numerics.md (39)-(42); Hairer, Norsett & Wanner 1993, sections II.4 to II.6.
  *
  * As soon as a line of the rate k_i is complete, while it is in cache, it is stored, and the line of the next
  * stage y_n + h sum_j a_(i+1)j k_j is formed of it; the last rate gives the error estimate in the same way.
@@ -34,7 +34,7 @@ static const double dense_row[STAGES] = {-12715105075.0 / 11282082432,  0,
                                          701980252875.0 / 199316789632, -1453857185.0 / 822651844,
                                          69997945.0 / 29380423};
 
-/* Step control (40): the step is multiplied by SAFETY error^-ALPHA previous^BETA, within bounds. */
+/* Step control (41): the step is multiplied by SAFETY error^-ALPHA previous^BETA, within bounds. */
 static const double BETA = 0.04, ALPHA = 0.2 - 0.75 * 0.04, SAFETY = 0.9, SHRINK = 0.2, GROW = 10;
 
 typedef struct dopri5 {
@@ -184,7 +184,7 @@ static double first_length(dopri5 *run, double longest) {
     return fmin(fmin(100 * h, bent), longest);
 }
 
-/* What the next step is to be, by the PI controller (40). */
+/* What the next step is to be, by the PI controller (41). */
 static double next_length(dopri5 *run, double h, double error, bool failed) {
     double factor = SAFETY * pow(error, -ALPHA) * pow(run->previous_error, BETA);
     run->previous_error = fmax(error, 1e-4);
@@ -285,7 +285,7 @@ static const double *state(const void *self) {
     return ((const dopri5 *)self)->stage[1];
 }
 
-/* (41): y(t_n + theta h) = y_n + h sum_j b_j(theta) k_j, or its derivative in t. */
+/* (42): y(t_n + theta h) = y_n + h sum_j b_j(theta) k_j, or its derivative in t. */
 static hf_status dense(hf_error *error, void *self, double time, int derivative, const double **y) {
     (void)error;
     dopri5 *run = self;

@@ -1,5 +1,5 @@
 /* Time integration by ARKODE's ERKStep: the explicit Runge-Kutta pair of Dormand and Prince, order 5(4), with
- * the Hermite interpolant of degree 4 between steps. For tau = 0. docs/numerics.md (22), (38). */
+ * the Hermite interpolant of degree 4 between steps. For tau = 0. docs/numerics.md (22), (39). */
 #include "flow/cvode.h"
 #include "flow/sundials.h"
 #include "flow/vector.h"
