@@ -229,9 +229,9 @@ hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf
     double *rate;
     HF_TRY(hf_ranks_agree(error, hf_grid_ranks(flow->part),
                           hf_array_create(error, hf_grid_cells(flow->part), &rate)));
-    /* leaves residuals and potential of rho in the flow, for what follows */
     hf_flow_rate(flow, rho, rate, &record->dissipation);
     hf_array_destroy(&rate);
+    hf_flow_prepare(flow, rho); /* residuals and potential, for what follows */
     HF_TRY(hf_ranks_agree(error, hf_grid_ranks(flow->part), optimality_gap(error, flow, rho, &record->gap)));
     return one_sided_lipschitz(error, flow, rho, &record->one_sided_lipschitz);
 }

@@ -2,18 +2,27 @@
 #ifndef HF_FLOW_FLOW_H
 #define HF_FLOW_FLOW_H
 
+#include "grid/halo.h"
 #include <headflow/flow.h>
+
+/* Cells up to which one thread alone is faster than a team that has to be called. */
+enum { HF_ALONE = 1 << 14 };
 
 struct hf_flow {
     const hf_problem *problem;
     hf_grid *part; /* the cells of this rank: all, when it is alone */
+    hf_halo *halo; /* NULL: nothing beyond the part */
     hf_table *table;
+    hf_risk *risk;
     hf_transport *transport;
     hf_potential potential; /* of `coefficients` and `velocities` */
-    double *moments;        /* shape (alpha-cells, 1 + n_v) */
-    double *modes;          /* of the table: from moments, then from residuals */
-    double *coefficients;   /* shape (alpha-cells, 1 + n_v) */
-    double *velocities;     /* of a dual flux: shape (D, alpha-cells, 1 + n_v) */
+    hf_beyond beyond;       /* the layers of `halo` */
+    double *moments;        /* shape (alpha-cells of the part, 1 + n_v) */
+    double *modes;          /* of the table, from moments: of all ranks */
+    double *differences;    /* of the table: differences of logits, then residuals in place */
+    double *response;       /* of the table: modes from residuals */
+    double *coefficients;   /* shape (alpha-cells with margins, 1 + n_v) */
+    double *velocities;     /* of a dual flux: shape (D, alpha-cells with margins, 1 + n_v) */
     double *logits;         /* shape (E, classes): logits, then residuals in place */
 };
 

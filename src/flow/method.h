@@ -10,9 +10,6 @@
 #include "flow/flow.h"
 #include <headflow/ranks.h>
 
-/* Cells up to which one thread alone is faster than a team that has to be called. */
-enum { HF_ALONE = 1 << 15 };
-
 /* The system that a method integrates. */
 typedef struct hf_evolution {
     hf_flow *flow;
