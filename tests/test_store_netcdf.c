@@ -420,14 +420,20 @@ static void watch_leaks(bool on) {
 #endif
 }
 
-/* Whether a place is in one of the blocks that hold HDF5's links: version 1.10.8 does not survive every flip
- * there. */
-static bool in_links(const char *bytes, size_t place) {
-    enum { BLOCK_MAX = 4096 };
-    for (size_t k = 0; k < BLOCK_MAX && k <= place; k++)
-        if (memcmp(&bytes[place - k], "FHDB", 4) == 0)
+/* Whether a place is in a block of this size that begins with a signature. */
+static bool in_block(const char *bytes, size_t place, const char *signature, size_t size) {
+    for (size_t k = 0; k < size && k <= place; k++)
+        if (memcmp(&bytes[place - k], signature, 4) == 0)
             return true;
     return false;
+}
+
+/* Whether a place is where HDF5 keeps the links of a group, or their index by name: version 1.10.8 does not
+ * survive every flip there. Where the index is damaged it frees a table of links that it has not filled
+ * (H5G__dense_iterate, H5G__link_release_table), in nc_open already. */
+static bool in_links(const char *bytes, size_t place) {
+    enum { LINKS = 4096, INDEX = 512 };
+    return in_block(bytes, place, "FHDB", LINKS) || in_block(bytes, place, "BTLF", INDEX);
 }
 
 /* A bit flipped among the data is found by the checksums, or is in no value that is read. (The first third of
