@@ -256,6 +256,70 @@ Test(differences, do_not_overflow) {
     gsl_rng_free(random);
 }
 
+/* Velocities and speeds of random coefficients. speed: shape (D) */
+static void velocities_by(const world *w, hf_table *table, int threads, const double *coefficients,
+                          double *velocities, double *speed) {
+#pragma omp parallel num_threads(threads)
+    hf_table_velocities_team(table, coefficients, velocities);
+    for (size_t d = 0; d < hf_grid_dim(w->grid); d++)
+        speed[d] = hf_table_speed(table, d);
+}
+
+/* Along an axis of the grid, minus the derivative of the polynomial through the nine rows about each. */
+static double slope_of(const world *w, const double *coefficients, size_t row, size_t term, size_t d) {
+    enum { N = HF_SLOPES_MIN };
+    size_t stride = 1, n = hf_grid_axis(w->grid, d)->cells;
+    for (size_t b = d + 1; b < w->alphas; b++)
+        stride *= hf_grid_axis(w->grid, b)->cells;
+    size_t i = row / stride % n, begin = i < N / 2 ? 0 : i + N / 2 >= n ? n - N : i - N / 2;
+    double weight[N], sum = 0;
+    if (hf_grid_axis(w->grid, d)->periodic)
+        begin = (i + n - N / 2) % n;
+    hf_lagrange_slopes(N, (i + n - begin) % n, weight);
+    for (size_t k = 0; k < N; k++) {
+        size_t there = row - i * stride + (begin + k) % n * stride;
+        sum -= weight[k] * coefficients[there * w->terms + term];
+    }
+    return sum / hf_grid_spacing(w->grid, d);
+}
+
+Test(velocities, are_the_slopes_row_by_row_on_any_number_of_threads) {
+    static const struct shape wide[] = {
+        {"affine", 1, {150}, 2, 2, 3}, {"affine", 2, {17, 19}, 1, 2, 3}, {"angle", 1, {131}, 3, 2, 3}};
+    gsl_rng *random = make_random(209);
+    for (size_t i = 0; i < 3; i++) {
+        world w = shape_world(random, &wide[i]);
+        hf_table *table = make_table(&w, &(hf_table_options){.sampling = HF_POINT_VALUES});
+        size_t rows = hf_table_rows(table), dim = hf_grid_dim(w.grid), size = rows * w.terms;
+        double *coefficients = make_array(size), *one = make_array(dim * size),
+               *other = make_array(dim * size);
+        double speed[HF_DIM_MAX], speeds[HF_DIM_MAX];
+        fill_uniform(random, -2.385, 2.385, size, coefficients);
+        velocities_by(&w, table, 1, coefficients, one, speed);
+        for (size_t d = 0; d < w.alphas; d++)
+            for (size_t k = 0; k < size; k++) {
+                double ridge = k % w.terms == 0 && !w.heads.form->periodic ? 0.7 : 0;
+                double theta[HF_DIM_MAX];
+                hf_grid_centers(w.grid, k / w.terms * (hf_grid_cells(w.grid) / rows), theta);
+                cr_expect_float_eq(one[d * size + k],
+                                   slope_of(&w, coefficients, k / w.terms, k % w.terms, d) - ridge * theta[d],
+                                   1e-13 * largest(size, one + d * size), "shape %zu, axis %zu, %zu", i, d,
+                                   k);
+            }
+        for (int threads = 2; threads <= 3; threads++) {
+            velocities_by(&w, table, threads, coefficients, other, speeds);
+            cr_expect_arr_eq(one, other, dim * size * sizeof *one, "shape %zu, %d threads", i, threads);
+            cr_expect_arr_eq(speed, speeds, dim * sizeof *speed);
+        }
+        hf_table_destroy(&table);
+        hf_array_destroy(&coefficients);
+        hf_array_destroy(&one);
+        hf_array_destroy(&other);
+        world_destroy(&w);
+    }
+    gsl_rng_free(random);
+}
+
 /* ---- boxes ------------------------------------------------------------------------------------------ */
 
 /* The box's share of the modes, and its coefficients and velocities against those of the whole. */

@@ -276,8 +276,12 @@ void hf_table_potential(const hf_table *table, const double *coefficients, size_
 /** Coefficients of the velocities u_d = -d Psi/d x_d at the centres, ridge included: u_d = V[d][a][0] + sum_j
  *  v_j V[d][a][j]. Along attention axes, of at least HF_SLOPES_MIN cells, by differences of eighth order of
  * the potential's coefficients; in a margin zero where these would reach out of it. docs/numerics.md (25).
- * @param[out] velocities shape (D, N, 1 + n_v) */
-void hf_table_velocities(const hf_table *table, const double *coefficients, double *velocities);
+ * @param[in]  coefficients  complete for all threads: a barrier goes before
+ * @param[out] velocities    shape (D, N, 1 + n_v) */
+void hf_table_velocities_team(hf_table *table, const double *coefficients, double *velocities);
+
+/** hf_table_velocities_team by a team of its own. */
+void hf_table_velocities(hf_table *table, const double *coefficients, double *velocities);
 
 /** u rho along an axis on a contiguous range of cells of the box.
  *  @param[in]  rho   shape (count): of these cells
@@ -285,8 +289,9 @@ void hf_table_velocities(const hf_table *table, const double *coefficients, doub
 void hf_table_flow(const hf_table *table, const double *velocities, size_t axis, size_t first, size_t count,
                    const double *rho, double *flow);
 
-/** max |u| along an axis over all centres of the box; O(alpha-cells). */
-double hf_table_speed(const hf_table *table, const double *velocities, size_t axis);
+/** max |u| along an axis over all centres of the box that the last hf_table_velocities_team saw, after a
+ * barrier; NaNs left out. */
+double hf_table_speed(const hf_table *table, size_t axis);
 
 /** int |h_e|^2 dmu averaged over events: the second moment of the head logits, for sigma^2, with squares of v
  *  as cell means. docs/theory.md (12), docs/numerics.md (17).

@@ -187,6 +187,7 @@ static hf_status create_arrays(hf_error *error, hf_table *table) {
     HF_TRY(hf_allocate(error, table->weight.blocks * HF_TALL, sizeof *table->row, &table->row));
     HF_TRY(hf_array_create(error, table->line, &table->center));
     HF_TRY(hf_array_create(error, HF_CHUNKS_MAX, &table->minimum));
+    HF_TRY(hf_array_create(error, hf_grid_dim(table->grid) * HF_CHUNKS_MAX, &table->speed));
     HF_TRY(hf_array_create(error, HF_CHUNKS_MAX * table->columns * (1 + HF_PACK), &table->partial));
     HF_TRY(hf_array_create(error, hf_table_pairs(table) * table->weight.blocks * HF_TALL, &table->second));
     return hf_array_create(error, HF_TABLE_PARTS * hf_table_squares(table), &table->squares);
@@ -241,6 +242,7 @@ void hf_table_destroy(hf_table **table) {
     hf_tall_destroy(&(*table)->last);
     hf_array_destroy(&(*table)->center);
     hf_array_destroy(&(*table)->minimum);
+    hf_array_destroy(&(*table)->speed);
     hf_array_destroy(&(*table)->partial);
     hf_array_destroy(&(*table)->second);
     hf_array_destroy(&(*table)->squares);

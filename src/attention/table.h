@@ -32,6 +32,7 @@ struct hf_table {
     double *second;              /* second moments of the rows: shape (pairs, blocks of `weight`, HF_TALL) */
     double *squares;             /* work space of the second moment */
     double *minimum;             /* least density of each chunk of rows: shape (HF_CHUNKS_MAX) */
+    double *speed;               /* largest velocity of each chunk: shape (D, HF_CHUNKS_MAX) */
 };
 
 enum { HF_TABLE_PARTS = 8 }; /* parts of a second moment */

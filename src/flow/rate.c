@@ -18,12 +18,11 @@ static void modes_by_team(hf_flow *flow, const double *rho) {
 #pragma omp barrier
 }
 
-/* Velocities of a dual flux, and the largest along each axis. */
-static void find_velocities(hf_flow *flow) {
+/* The largest velocities of a dual flux along each axis, of all ranks. */
+static void find_speeds(hf_flow *flow) {
     size_t dim = hf_grid_dim(flow->part);
-    hf_table_velocities(flow->table, flow->coefficients, flow->velocities);
     for (size_t d = 0; d < dim; d++)
-        flow->potential.speed[d] = hf_table_speed(flow->table, flow->velocities, d);
+        flow->potential.speed[d] = hf_table_speed(flow->table, d);
     hf_ranks_max(hf_grid_ranks(flow->part), dim, flow->potential.speed);
 }
 
@@ -38,14 +37,18 @@ static void rate_by_team(hf_flow *flow, const double *rho, double *rate, const h
     hf_table_response_team(flow->table, flow->differences, flow->response);
     hf_table_coefficients_team(flow->table, flow->response, flow->coefficients);
 #pragma omp barrier
-#pragma omp master
-    {
-        if (flow->velocities != NULL)
-            find_velocities(flow);
-        if (flow->halo != NULL)
-            hf_halo_finish(flow->halo);
+    if (flow->velocities != NULL) {
+        hf_table_velocities_team(flow->table, flow->coefficients, flow->velocities);
+#pragma omp barrier
     }
     if (flow->velocities != NULL || flow->halo != NULL) {
+#pragma omp master
+        {
+            if (flow->velocities != NULL)
+                find_speeds(flow);
+            if (flow->halo != NULL)
+                hf_halo_finish(flow->halo);
+        }
 #pragma omp barrier
     }
     hf_transport_team(flow->transport, &flow->potential, flow->halo != NULL ? &flow->beyond : NULL, rho, rate,
