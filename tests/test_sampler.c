@@ -51,7 +51,7 @@ static void sample_wave(wave *w, double frequency, double tolerance, double star
     hf_error error = {0};
     *w = (wave){.frequency = frequency, .latest = start};
     hf_observer observer = {.self = w, .logits = emit};
-    cr_assert_eq(hf_sampler_create(&error, SIZE, tolerance, &observer, source, w, &sampler), HF_OK);
+    cr_assert_eq(hf_sampler_create(&error, SIZE, tolerance, NULL, &observer, source, w, &sampler), HF_OK);
     cr_assert_eq(hf_sampler_start(&error, sampler, start), HF_OK);
     for (size_t k = 1; k <= count; k++) {
         w->latest = start + length * (double)k;
@@ -147,7 +147,7 @@ Test(sampler, takes_steps_of_all_lengths) {
     hf_sampler *sampler;
     wave w = {.frequency = frequency};
     hf_observer observer = {.self = &w, .logits = emit};
-    cr_assert_eq(hf_sampler_create(NULL, SIZE, tolerance, &observer, source, &w, &sampler), HF_OK);
+    cr_assert_eq(hf_sampler_create(NULL, SIZE, tolerance, NULL, &observer, source, &w, &sampler), HF_OK);
     cr_assert_eq(hf_sampler_start(NULL, sampler, 0), HF_OK);
     for (int k = 0; k < 300; k++) {
         w.latest += pow(10, uniform(random, -4, -0.7));

@@ -91,6 +91,10 @@ hf_status hf_refinement_run(hf_error *error, const hf_problem *problem, const hf
 hf_status hf_estimate_run(hf_error *error, const hf_problem *problem, size_t count, const hf_record records[],
                           hf_record errors[]);
 
+/** Whether the two coarser grids can be divided among the ranks of the problem, as the problem's own can be.
+ *  @return HF_ERR_INPUT when one cannot, alike on all ranks: with how many ranks all three can */
+hf_status hf_estimate_divides(hf_error *error, const hf_problem *problem);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <headflow/store.h>
+#include <headflow/theory.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -56,12 +57,12 @@ static hf_status output(hf_error *error, void *self, const hf_record *record, co
         double lost = r->start.free_energy - record->free_energy;
         r->balance = fmax(r->balance, fabs(lost - (record->dissipated - r->start.dissipated)));
     }
-    return hf_ranks_agree(error, r->ranks, r->writer.output(error, r->writer.self, record, rho));
+    return r->writer.output(error, r->writer.self, record, rho);
 }
 
 static hf_status logits(hf_error *error, void *self, double time, const double *z) {
     report *r = self;
-    return hf_ranks_agree(error, r->ranks, r->writer.logits(error, r->writer.self, time, z));
+    return r->writer.logits(error, r->writer.self, time, z);
 }
 
 static hf_status step(hf_error *error, void *self, double time, const hf_statistics *statistics) {
@@ -224,7 +225,7 @@ static hf_status check_promises(hf_error *error, const report *r) {
 static hf_status estimate(hf_error *error, report *r, hf_solution_writer *writer) {
     if (r->records == NULL)
         return HF_OK;
-    HF_TRY(hf_allocate(error, r->outputs, sizeof *r->errors, &r->errors));
+    HF_TRY(hf_ranks_agree(error, r->ranks, hf_allocate(error, r->outputs, sizeof *r->errors, &r->errors)));
     if (!r->quiet)
         fprintf(stderr, "%serror estimate ...%s", r->terminal ? "\r" : "", r->terminal ? "\033[K" : "\n");
     r->line_open = r->terminal && !r->quiet;
@@ -290,7 +291,7 @@ static hf_status integrate(hf_error *error, const cli_call *call, const hf_probl
         status = hf_allocate(error, hf_problem_outputs(problem) + 1, sizeof *r.records, &r.records);
     status = hf_ranks_agree(error, r.ranks, status);
     if (status == HF_OK)
-        status = hf_ranks_agree(error, r.ranks, hf_flow_create(error, problem, &flow));
+        status = hf_flow_create(error, problem, &flow);
     if (status == HF_OK)
         status = hf_flow_integrate(error, flow, &observer, NULL, &statistics);
     /* a solution is kept also where its error cannot be estimated */
@@ -309,13 +310,20 @@ static hf_status integrate(hf_error *error, const cli_call *call, const hf_probl
     return status == HF_OK ? estimated : status;
 }
 
+/* Whether all grids of the run can be divided among the processes: asked before a file is begun. */
+static hf_status check_division(hf_error *error, const hf_problem *problem) {
+    hf_grid *part;
+    HF_TRY(hf_problem_divide(error, problem, &part));
+    hf_grid_destroy(&part);
+    return hf_problem_estimate(problem) ? hf_estimate_divides(error, problem) : HF_OK;
+}
+
 static hf_status run(hf_error *error, const cli_call *call) {
-    if (hf_ranks_count(call->ranks) > 1)
-        return hf_raise(error, HF_ERR_INPUT,
-                        "run: the grid is not divided among processes yet; start it without mpirun");
     hf_problem *problem;
     char *text = NULL, *path = NULL;
     hf_status status = cli_read_case(error, call, &problem, &text);
+    if (status == HF_OK)
+        status = check_division(error, problem);
     if (status == HF_OK)
         status = cli_output_path(error, call, problem, "solution.nc", &path);
     if (status == HF_OK)

@@ -98,8 +98,7 @@ static hf_status set_up_solver(hf_error *error, cvode *run, bool implicit) {
         CV_TRY(error, run, CVodeSetNonlinearSolver(run->memory, run->nonlinear));
         return HF_OK;
     }
-    const hf_problem *problem = hf_flow_problem(shared->evolution->flow);
-    HF_TRY(hf_diffusion_create(error, hf_problem_grid(problem), &run->diffusion));
+    HF_TRY(hf_diffusion_create(error, hf_flow_grid(shared->evolution->flow), &run->diffusion));
     run->linear = SUNLinSol_SPGMR(shared->state, PREC_LEFT, 20, shared->context);
     CV_TRY(error, run, CVodeSetLinearSolver(run->memory, run->linear, NULL));
     CV_TRY(error, run, CVodeSetPreconditioner(run->memory, NULL, precondition));

@@ -252,7 +252,7 @@ static hf_status allocate(hf_error *error, dopri5 *run) {
 
 static hf_status set_up(hf_error *error, double time, const double *y, dopri5 *run) {
     hf_evolution *evolution = run->evolution;
-    const hf_grid *grid = hf_problem_grid(hf_flow_problem(evolution->flow));
+    const hf_grid *grid = hf_flow_grid(evolution->flow);
     run->line = hf_grid_axis(grid, hf_grid_dim(grid) - 1)->cells;
     run->lines = evolution->cells / run->line;
     run->time = time;

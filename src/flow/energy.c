@@ -33,6 +33,5 @@ double hf_flow_free_energy(hf_flow *flow, const double *rho) {
 
 void hf_flow_potential(hf_flow *flow, const double *rho, double *psi) {
     hf_flow_prepare(flow, rho);
-    hf_table_potential(flow->table, flow->coefficients, 0, hf_grid_cells(hf_problem_grid(flow->problem)),
-                       psi);
+    hf_table_potential(flow->table, flow->coefficients, 0, hf_grid_cells(flow->part), psi);
 }

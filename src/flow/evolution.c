@@ -22,7 +22,8 @@ void hf_evolution_start(hf_flow *flow, hf_evolution *evolution) {
     const hf_problem *problem = hf_flow_problem(flow);
     double rtol = hf_problem_rtol(problem), atol = hf_problem_atol(problem);
     *evolution = (hf_evolution){.flow = flow,
-                                .cells = hf_grid_cells(hf_problem_grid(problem)),
+                                .ranks = hf_grid_ranks(hf_flow_grid(flow)),
+                                .cells = hf_grid_cells(hf_flow_grid(flow)),
                                 .end = hf_problem_end(problem),
                                 .rtol = rtol,
                                 .atol = atol,
@@ -122,9 +123,10 @@ hf_status hf_evolution_raise_stuck(hf_error *error, const hf_evolution *evolutio
 hf_status hf_evolution_check_room(hf_error *error, const hf_evolution *evolution, size_t vectors) {
     size_t bytes = vectors * (evolution->cells + 1) * sizeof(double);
     void *trial = malloc(bytes);
+    hf_status status = HF_OK;
     if (trial == NULL)
-        return hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator: %zu bytes for %zu cells", bytes,
-                        evolution->cells);
+        status = hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator: %zu bytes for %zu cells",
+                          bytes, evolution->cells);
     free(trial);
-    return HF_OK;
+    return hf_ranks_agree(error, evolution->ranks, status);
 }

@@ -69,7 +69,7 @@ hf_status hf_flow_create(hf_error *error, const hf_problem *problem, hf_flow **o
     hf_flow *flow;
     HF_TRY(hf_allocate(error, 1, sizeof *flow, &flow));
     flow->problem = problem;
-    hf_status status = fill(error, flow);
+    hf_status status = hf_ranks_agree(error, hf_problem_ranks(problem), fill(error, flow));
     if (status != HF_OK) {
         hf_flow_destroy(&flow);
         return status;

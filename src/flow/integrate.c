@@ -110,18 +110,24 @@ static hf_status check_rest(hf_error *error, hf_integration *run, double before)
 
 /* ---- create, step, finish, destroy ------------------------------------------------------------------ */
 
+static hf_status create_arrays(hf_error *error, hf_integration *run) {
+    const hf_evolution *evolution = &run->evolution;
+    const hf_events *events = hf_problem_events(problem_of(run));
+    HF_TRY(hf_array_create(error, evolution->cells + 1, &run->own));
+    HF_TRY(hf_array_create(error, evolution->cells, &run->scratch));
+    HF_TRY(hf_problem_initial_part(error, problem_of(run), hf_flow_grid(evolution->flow), run->own));
+    if (run->observer.logits == NULL)
+        return HF_OK;
+    return hf_sampler_create(error, hf_events_count(events) * hf_events_classes(events), evolution->rtol,
+                             evolution->ranks, &run->observer, sample_logits, run, &run->sampler);
+}
+
 static hf_status set_up(hf_error *error, hf_integration *run) {
-    const hf_problem *problem = problem_of(run);
-    const hf_events *events = hf_problem_events(problem);
-    size_t cells = run->evolution.cells;
-    HF_TRY(hf_array_create(error, cells + 1, &run->own));
-    HF_TRY(hf_array_create(error, cells, &run->scratch));
-    HF_TRY(hf_problem_initial(error, problem, run->own));
+    const hf_ranks *ranks = run->evolution.ranks;
+    HF_TRY(hf_ranks_agree(error, ranks, create_arrays(error, run)));
     run->state = run->own;
-    HF_TRY(run->stepper->create(error, &run->evolution, 0, run->state, &run->method));
-    if (run->observer.logits != NULL)
-        HF_TRY(hf_sampler_create(error, hf_events_count(events) * hf_events_classes(events),
-                                 run->evolution.rtol, &run->observer, sample_logits, run, &run->sampler));
+    HF_TRY(hf_ranks_agree(error, ranks,
+                          run->stepper->create(error, &run->evolution, 0, run->state, &run->method)));
     HF_TRY(output(error, run, 0, run->state));
     run->next_output = 1;
     HF_TRY(check_rest(error, run, 0));

@@ -50,7 +50,7 @@ hf_status hf_evolution_raise_rounding(hf_error *error, const hf_evolution *evolu
 hf_status hf_evolution_raise_stuck(hf_error *error, const hf_evolution *evolution, double time,
                                    const char *reason);
 
-/* HF_ERR_MEMORY unless there is room for so many states. */
+/* HF_ERR_MEMORY unless there is room for so many states, on all ranks. Collective. */
 hf_status hf_evolution_check_room(hf_error *error, const hf_evolution *evolution, size_t vectors);
 
 /* A method's insides, one struct of functions a method. Arrays of states have shape (cells + 1). */

@@ -23,6 +23,7 @@ typedef struct sample {
 struct hf_sampler {
     size_t size, pending;
     double tolerance;
+    const hf_ranks *ranks;
     const hf_observer *emit;
     hf_sampler_source *source;
     void *source_self;
@@ -31,13 +32,15 @@ struct hf_sampler {
     double *storage;
 };
 
-hf_status hf_sampler_create(hf_error *error, size_t size, double tolerance, const hf_observer *emit,
-                            hf_sampler_source *source, void *source_self, hf_sampler **out) {
+hf_status hf_sampler_create(hf_error *error, size_t size, double tolerance, const hf_ranks *ranks,
+                            const hf_observer *emit, hf_sampler_source *source, void *source_self,
+                            hf_sampler **out) {
     *out = NULL;
     hf_sampler *sampler;
     HF_TRY(hf_allocate(error, 1, sizeof *sampler, &sampler));
     sampler->size = size;
     sampler->tolerance = tolerance / SAFETY;
+    sampler->ranks = ranks;
     sampler->emit = emit;
     sampler->source = source;
     sampler->source_self = source_self;
@@ -82,8 +85,8 @@ static hf_status keep(hf_error *error, hf_sampler *sampler, sample *next) {
     return sampler->emit->logits(error, sampler->emit->self, sampler->anchor.time, sampler->anchor.logits);
 }
 
-/* Whether the cubic Hermite interpolant from a to b goes through p. */
-static bool fits(const hf_sampler *sampler, const sample *a, const sample *b, const sample *p) {
+/* Whether the cubic Hermite interpolant from a to b goes through p, on this rank. */
+static bool fits_here(const hf_sampler *sampler, const sample *a, const sample *b, const sample *p) {
     double length = b->time - a->time, s = (p->time - a->time) / length;
     double value_a = (1 + 2 * s) * (1 - s) * (1 - s), value_b = s * s * (3 - 2 * s);
     double rate_a = s * (1 - s) * (1 - s) * length, rate_b = s * s * (s - 1) * length;
@@ -96,19 +99,28 @@ static bool fits(const hf_sampler *sampler, const sample *a, const sample *b, co
     return true;
 }
 
+/* Whether it goes through p[0], .. p[count - 1] on all ranks. */
+static bool fits(const hf_sampler *sampler, const sample *a, const sample *b, size_t count, const sample *p) {
+    double holds = 1;
+    for (size_t i = 0; i < count && holds == 1; i++)
+        holds = fits_here(sampler, a, b, &p[i]);
+    hf_ranks_min(sampler->ranks, 1, &holds);
+    return holds == 1;
+}
+
 /* Anchors inside a single step until the cubic from the anchor to the newest state holds. */
 static hf_status bisect(hf_error *error, hf_sampler *sampler) {
     for (int i = 0; i < ANCHORS_MAX; i++) {
         double length = sampler->newest.time - sampler->anchor.time;
         HF_TRY(evaluate(error, sampler, sampler->anchor.time + 0.5 * length, &sampler->middle));
-        if (fits(sampler, &sampler->anchor, &sampler->newest, &sampler->middle))
+        if (fits(sampler, &sampler->anchor, &sampler->newest, 1, &sampler->middle))
             return HF_OK;
         /* the half must hold as well: halve again until it does, then keep it */
         double half = 0.5 * length;
         for (int k = 0; k < HALVINGS_MAX; k++, half *= 0.5) {
             swap(&sampler->middle, &sampler->step[0]);
             HF_TRY(evaluate(error, sampler, sampler->anchor.time + 0.5 * half, &sampler->middle));
-            if (fits(sampler, &sampler->anchor, &sampler->step[0], &sampler->middle))
+            if (fits(sampler, &sampler->anchor, &sampler->step[0], 1, &sampler->middle))
                 break;
         }
         HF_TRY(keep(error, sampler, &sampler->step[0]));
@@ -124,9 +136,8 @@ hf_status hf_sampler_start(hf_error *error, hf_sampler *sampler, double time) {
 
 hf_status hf_sampler_step(hf_error *error, hf_sampler *sampler, double time) {
     HF_TRY(evaluate(error, sampler, time, &sampler->newest));
-    bool holds = sampler->pending < PENDING_MAX;
-    for (size_t p = 0; p < sampler->pending && holds; p++)
-        holds = fits(sampler, &sampler->anchor, &sampler->newest, &sampler->step[p]);
+    bool holds = sampler->pending < PENDING_MAX &&
+                 fits(sampler, &sampler->anchor, &sampler->newest, sampler->pending, sampler->step);
     if (!holds)
         HF_TRY(keep(error, sampler, &sampler->step[sampler->pending - 1]));
     if (sampler->pending == 0)

@@ -11,9 +11,12 @@ typedef struct hf_sampler hf_sampler;
 typedef hf_status hf_sampler_source(hf_error *error, void *self, double time, double *logits, double *rate);
 
 /* size: numbers in a logit record; tolerance: of the interpolated logits, absolute.
- * emit: receives the samples in order of time. */
-hf_status hf_sampler_create(hf_error *error, size_t size, double tolerance, const hf_observer *emit,
-                            hf_sampler_source *source, void *source_self, hf_sampler **out);
+ * emit: receives the samples in order of time.
+ * ranks: who take the same samples, also where the last bits of logits differ between machines; NULL: alone.
+ */
+hf_status hf_sampler_create(hf_error *error, size_t size, double tolerance, const hf_ranks *ranks,
+                            const hf_observer *emit, hf_sampler_source *source, void *source_self,
+                            hf_sampler **out);
 void hf_sampler_destroy(hf_sampler **sampler);
 
 hf_status hf_sampler_start(hf_error *error, hf_sampler *sampler, double time);

@@ -61,6 +61,33 @@ static hf_status coarsen(hf_error *error, const hf_problem *problem, int times, 
                              out);
 }
 
+static bool divides(const hf_problem *problem, size_t ranks) {
+    size_t parts[HF_DIM_MAX];
+    return hf_grid_factors(NULL, hf_problem_grid(problem),
+                           hf_model_attention_coordinates(hf_problem_model(problem)),
+                           (size_t)hf_problem_flux(problem)->halo, ranks, parts) == HF_OK;
+}
+
+hf_status hf_estimate_divides(hf_error *error, const hf_problem *problem) {
+    size_t ranks = hf_ranks_count(hf_problem_ranks(problem)), fewer = ranks;
+    hf_problem *coarse[COARSER] = {NULL};
+    hf_status status = HF_OK;
+    double ratio;
+    for (int k = 0; k < COARSER && status == HF_OK; k++)
+        status = coarsen(error, problem, k + 1, hf_problem_outputs(problem), &ratio, &coarse[k]);
+    while (status == HF_OK && /* 1 always does */
+           !(divides(problem, fewer) && divides(coarse[0], fewer) && divides(coarse[1], fewer)))
+        fewer--;
+    if (status == HF_OK && fewer < ranks)
+        status = hf_raise(error, HF_ERR_INPUT,
+                          "%zu processes: the grids of the error estimate, down to four ninths of the cells, "
+                          "cannot be divided among them; expected at most %zu processes",
+                          ranks, fewer);
+    for (int k = 0; k < COARSER; k++)
+        hf_problem_destroy(&coarse[k]);
+    return status;
+}
+
 static hf_status run_coarse(hf_error *error, const hf_problem *problem, int times, size_t outputs,
                             hf_record records[], double *ratio) {
     hf_problem *coarse;
