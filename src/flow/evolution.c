@@ -15,6 +15,10 @@ static const double GUARD = 1e4;
  * atol at a fraction of 1, -0.1 atol at 0.1; `gibbs` with BDF: -1.4 and -0.1). */
 static const double ATOL_SHARE = 0.1;
 
+/* Bits of a norm that steer: steps within 1/256 of the longest are as good, and what rounding does to the
+ * difference that an error estimate is stays below them. */
+enum { NORM_BITS = 8 };
+
 /* Cells that a thread takes at a time. */
 enum { CHUNK = 4096 };
 
@@ -87,10 +91,16 @@ double hf_evolution_weight_of_s(const hf_evolution *evolution, double s) {
     return sqrt(evolution->entries) / (evolution->local_rtol * fmax(1, fabs(s)));
 }
 
+double hf_evolution_rounded(double norm) {
+    int exponent;
+    double mantissa = frexp(norm, &exponent);
+    return ldexp(rint(ldexp(mantissa, NORM_BITS)), exponent - NORM_BITS);
+}
+
 double hf_evolution_norm(const hf_evolution *evolution, double squares, double error_of_s, double s) {
     double share = error_of_s * hf_evolution_weight_of_s(evolution, s);
     hf_ranks_sum(evolution->ranks, 1, &squares);
-    return sqrt((squares + share * share) / evolution->entries);
+    return hf_evolution_rounded(sqrt((squares + share * share) / evolution->entries));
 }
 
 void hf_evolution_weights(const hf_evolution *evolution, const double *y, double *weight) {

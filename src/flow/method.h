@@ -40,8 +40,13 @@ bool hf_evolution_accepts(hf_evolution *evolution, double sum, double minimum);
 void hf_evolution_weights(const hf_evolution *evolution, const double *y, double *weight);
 double hf_evolution_weight_of_s(const hf_evolution *evolution, double s);
 
-/* That norm, of an error whose weighted squares add up to `squares` over the density's cells of this rank and
- * whose entry of s is `error_of_s`, where s is `s`. Collective. */
+/* A norm to eight bits, for all that steers by it. Sums over other numbers of ranks differ in the last bits,
+ * and error estimates, being small differences, in many more: with full norms steps, and results with them,
+ * differ by a share of the tolerance; with rounded ones steps are nearly always the same. */
+double hf_evolution_rounded(double norm);
+
+/* That norm, rounded so, of an error whose weighted squares add up to `squares` over the density's cells of
+ * this rank and whose entry of s is `error_of_s`, where s is `s`. Collective. */
 double hf_evolution_norm(const hf_evolution *evolution, double squares, double error_of_s, double s);
 
 /* HF_ERR_NUMERIC, with what to change: the tolerances cannot be met in double precision, or the method cannot

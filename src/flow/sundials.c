@@ -3,7 +3,13 @@
 
 #include "flow/vector.h"
 
+#include <math.h>
 #include <string.h>
+
+/* The weighted norm, which steers steps and iterations. */
+static realtype rounded_norm(N_Vector x, N_Vector weight) {
+    return hf_evolution_rounded(N_VWL2Norm(x, weight) / sqrt((double)N_VGetLength(x)));
+}
 
 hf_status hf_sundials_allocate(hf_error *error, hf_evolution *evolution, size_t vectors, double time,
                                const double *y, hf_sundials *shared) {
@@ -13,6 +19,8 @@ hf_status hf_sundials_allocate(hf_error *error, hf_evolution *evolution, size_t 
     if (SUNContext_Create(NULL, &shared->context) != 0)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator");
     shared->state = hf_vector_create(evolution->cells, evolution->ranks, shared->context);
+    if (shared->state != NULL)
+        shared->state->ops->nvwrmsnorm = rounded_norm;
     shared->between = shared->state != NULL ? N_VClone(shared->state) : NULL;
     if (shared->between == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator: %zu cells", evolution->cells);
