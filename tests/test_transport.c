@@ -409,12 +409,13 @@ Test(rate, has_its_order) {
 static double gummel_flux(double x, double tau, double h, double left, double right) {
     static const double zero;
     double flux;
+    hf_velocity u = {.base = x * tau / (h * h)};
     hf_faces faces = {.rho = {&left, &right},
-                      .base = x * tau / (h * h),
+                      .u = &u,
                       .x = &zero,
                       .diffusion = tau / (h * h),
                       .flux = &flux};
-    hf_flux_find("scharfetter-gummel")->kernels->along(1, &faces);
+    hf_flux_find("scharfetter-gummel")->kernels->along(1, 1, &faces);
     return h * flux;
 }
 

@@ -22,51 +22,58 @@ static inline double sum7(const double *w, const hf_faces *f, size_t k) {
            ((w[1] * f->rho[1][k] + w[6] * f->rho[6][k]) + (w[0] * f->rho[0][k] + w[7] * f->rho[7][k]));
 }
 
-static inline double term(const hf_faces *f, size_t j, size_t k) {
-    return (f->still[j] + f->tilt[j] * f->at[j][k]) * f->rho[j][k];
+static inline double term(const hf_faces *f, const hf_weights *w, size_t j, size_t k) {
+    return (w->still[j] + w->tilt[j] * f->at[j][k]) * f->rho[j][k];
 }
 
-static inline double constant5(const hf_faces *f, size_t k) {
-    return sum5(f->still, f, k);
+static inline double constant5(const hf_faces *f, const hf_weights *w, size_t k) {
+    return sum5(w->still, f, k);
 }
 
-static inline double affine5(const hf_faces *f, size_t k) {
-    return sum5(f->still, f, k) + f->at[0][k] * sum5(f->tilt, f, k);
+static inline double affine5(const hf_faces *f, const hf_weights *w, size_t k) {
+    return sum5(w->still, f, k) + f->at[0][k] * sum5(w->tilt, f, k);
 }
 
-static inline double any5(const hf_faces *f, size_t k) {
-    return (term(f, 2, k) + term(f, 3, k)) + (term(f, 1, k) + term(f, 4, k)) +
-           (term(f, 0, k) + term(f, 5, k));
+static inline double any5(const hf_faces *f, const hf_weights *w, size_t k) {
+    return (term(f, w, 2, k) + term(f, w, 3, k)) + (term(f, w, 1, k) + term(f, w, 4, k)) +
+           (term(f, w, 0, k) + term(f, w, 5, k));
 }
 
-static inline double constant7(const hf_faces *f, size_t k) {
-    return sum7(f->still, f, k);
+static inline double constant7(const hf_faces *f, const hf_weights *w, size_t k) {
+    return sum7(w->still, f, k);
 }
 
-static inline double affine7(const hf_faces *f, size_t k) {
-    return sum7(f->still, f, k) + f->at[0][k] * sum7(f->tilt, f, k);
+static inline double affine7(const hf_faces *f, const hf_weights *w, size_t k) {
+    return sum7(w->still, f, k) + f->at[0][k] * sum7(w->tilt, f, k);
 }
 
-static inline double any7(const hf_faces *f, size_t k) {
-    return ((term(f, 3, k) + term(f, 4, k)) + (term(f, 2, k) + term(f, 5, k))) +
-           ((term(f, 1, k) + term(f, 6, k)) + (term(f, 0, k) + term(f, 7, k)));
+static inline double any7(const hf_faces *f, const hf_weights *w, size_t k) {
+    return ((term(f, w, 3, k) + term(f, w, 4, k)) + (term(f, w, 2, k) + term(f, w, 5, k))) +
+           ((term(f, w, 1, k) + term(f, w, 6, k)) + (term(f, w, 0, k) + term(f, w, 7, k)));
 }
 
-/* Fluxes of faces; and their part in the rate and in the work of a line. The weights of one axis fill the
+/* Fluxes of faces; and their part in the rate of a line, and in its work. The weights of one axis fill the
  * registers, so that each has a loop of its own. */
 #define LOOPS(face)                                                                                          \
-    HF_CLONES static void along_##face(size_t count, const hf_faces *faces) {                                \
-        const hf_faces a = *faces;                                                                           \
-        _Pragma("omp simd simdlen(8)") for (size_t k = 0; k < count; k++) a.flux[k] = face(&a, k);           \
+    HF_CLONES static void along_##face(size_t lines, size_t count, const hf_faces *faces) {                  \
+        for (size_t line = 0; line < lines; line++) {                                                        \
+            const hf_faces a = hf_faces_at(faces, line, count);                                              \
+            const hf_weights w = *a.weights;                                                                 \
+            _Pragma("omp simd simdlen(8)") for (size_t k = 0; k < count; k++) a.flux[k] = face(&a, &w, k);   \
+        }                                                                                                    \
     }                                                                                                        \
-    HF_CLONES static void across_##face(size_t count, const hf_faces *faces, double *rate, double *work) {   \
-        const hf_faces a = *faces;                                                                           \
-        _Pragma("omp simd simdlen(8)") for (size_t k = 0; k < count; k++) {                                  \
-            double flux = face(&a, k), u = a.base + a.slope * a.x[k];                                        \
+    HF_CLONES static double across_##face(size_t line, size_t count, const hf_faces *faces, double *rate) {  \
+        const hf_faces a = hf_faces_at(faces, line, count);                                                  \
+        const hf_weights w = *a.weights;                                                                     \
+        const hf_velocity v = *a.u;                                                                          \
+        double sum = 0;                                                                                      \
+        _Pragma("omp simd simdlen(8) reduction(+ : sum)") for (size_t k = 0; k < count; k++) {               \
+            double flux = face(&a, &w, k);                                                                   \
+            sum += (v.base + v.slope * a.x[k]) * flux;                                                       \
             rate[k] += a.flux[k] - flux;                                                                     \
             a.flux[k] = flux;                                                                                \
-            work[k] += a.area * (u * flux);                                                                  \
         }                                                                                                    \
+        return sum * a.area;                                                                                 \
     }
 
 LOOPS(constant5)
@@ -77,34 +84,40 @@ LOOPS(affine7)
 LOOPS(any7)
 
 /* The share of the faces between the cells of a line. */
-HF_CLONES static void start_line(size_t count, const hf_faces *inner, double *rate, double *work) {
-    const hf_faces a = *inner;
-    const double *lined = a.flux - 1;
-#pragma omp simd simdlen(8)
+HF_CLONES static double start_line(size_t line, size_t count, const hf_faces *inner, double *rate) {
+    const hf_faces a = hf_faces_at(inner, line, count);
+    const hf_velocity v = *a.u;
+    const double *lower = a.flux - 1;
+    double sum = 0;
+#pragma omp simd simdlen(8) reduction(+ : sum)
     for (size_t k = 0; k < count; k++) {
-        double upper = lined[k + 1], u = a.base + a.slope * a.x[k];
-        rate[k] = lined[k] - upper;
-        work[k] += a.area * (u * upper);
+        double upper = lower[k + 1];
+        sum += (v.base + v.slope * a.x[k]) * upper;
+        rate[k] = lower[k] - upper;
     }
+    return sum * a.area;
 }
 
 /* By the form of the weights. */
 #define KERNELS(order)                                                                                       \
-    static void along##order(size_t count, const hf_faces *faces) {                                          \
-        static void (*const loop[])(size_t, const hf_faces *) = {[HF_CONSTANT] = along_constant##order,      \
-                                                                 [HF_AFFINE] = along_affine##order,          \
-                                                                 [HF_ANY] = along_any##order};               \
-        loop[faces->form](count, faces);                                                                     \
+    static void along##order(size_t lines, size_t count, const hf_faces *faces) {                            \
+        static void (*const loop[])(size_t, size_t,                                                          \
+                                    const hf_faces *) = {[HF_CONSTANT] = along_constant##order,              \
+                                                         [HF_AFFINE] = along_affine##order,                  \
+                                                         [HF_ANY] = along_any##order};                       \
+        loop[faces->form](lines, count, faces);                                                              \
     }                                                                                                        \
-    static void across##order(size_t axes, size_t count, const hf_faces *inner,                              \
+    static void across##order(size_t axes, size_t lines, size_t count, const hf_faces *inner,                \
                               const hf_faces *const faces[], double *rate, double *work) {                   \
-        static void (*const loop[])(size_t, const hf_faces *, double *,                                      \
-                                    double *) = {[HF_CONSTANT] = across_constant##order,                     \
-                                                 [HF_AFFINE] = across_affine##order,                         \
-                                                 [HF_ANY] = across_any##order};                              \
-        start_line(count, inner, rate, work);                                                                \
-        for (size_t d = 0; d < axes; d++)                                                                    \
-            loop[faces[d]->form](count, faces[d], rate, work);                                               \
+        static double (*const loop[])(size_t, size_t, const hf_faces *,                                      \
+                                      double *) = {[HF_CONSTANT] = across_constant##order,                   \
+                                                   [HF_AFFINE] = across_affine##order,                       \
+                                                   [HF_ANY] = across_any##order};                            \
+        for (size_t line = 0; line < lines; line++) {                                                        \
+            work[line] = start_line(line, count, inner, rate + line * count);                                \
+            for (size_t d = 0; d < axes; d++)                                                                \
+                work[line] += loop[faces[d]->form](line, count, faces[d], rate + line * count);              \
+        }                                                                                                    \
     }                                                                                                        \
     static const hf_kernels kernels##order = {along##order, across##order};
 

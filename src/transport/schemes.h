@@ -9,34 +9,44 @@ enum { HF_STENCIL_MAX = 2 * HF_HALO_MAX };
 /* Of the weights of a dual flux: all tilt[j] are 0; all at[j] are at[0]; any. */
 typedef enum hf_form { HF_CONSTANT, HF_AFFINE, HF_ANY } hf_form;
 
+/* The velocity along a line over h, base + slope x[k]. */
+typedef struct hf_velocity {
+    double base, slope;
+} hf_velocity;
+
+/* Of a line of a dual flux: F/h = sum_j (still[j] + tilt[j] at[j][k]) rho[j][k]. */
+typedef struct hf_weights {
+    double still[HF_STENCIL_MAX], tilt[HF_STENCIL_MAX];
+} hf_weights;
+
 /* Faces side by side, each with its stencil across: what is between two lines, or between the cells of one.
- * Velocities and fluxes are divided by the cell width h of the axis. */
+ * With those of the lines that follow, whose cells, velocities and weights follow as well. Velocities and
+ * fluxes are divided by the cell width h of the axis. */
 typedef struct hf_faces {
     /* rho[j][k]: density in the j-th cell of the stencil of face k, in the direction of the axis; the face
      * lies between j = halo - 1 and j = halo. */
     const double *rho[HF_STENCIL_MAX];
-    /* from the potential: u/h = base + slope x[k] */
-    double base, slope;
+    hf_velocity *u; /* from the potential: shape (lines) */
     const double *x;
-    double diffusion; /* tau/h^2 */
-    double area;      /* h^2: u F = area (u/h) (F/h) */
-    /* dual: F/h = sum_j (still[j] + tilt[j] at[j][k]) rho[j][k] */
-    hf_form form;
-    double still[HF_STENCIL_MAX], tilt[HF_STENCIL_MAX];
+    double diffusion;    /* tau/h^2 */
+    double area;         /* h^2: u F = area (u/h) (F/h) */
+    hf_form form;        /* of the weights of all lines */
+    hf_weights *weights; /* dual: shape (lines) */
     const double *at[HF_STENCIL_MAX];
-    double *flux; /* F/h */
+    double *flux;        /* F/h */
+    size_t flux_advance; /* from a line to the next: 0 where they are between the two */
 } hf_faces;
 
 /* The loops of a flux. */
 typedef struct hf_kernels {
-    /* Fluxes of `count` faces. */
-    void (*along)(size_t count, const hf_faces *faces);
-    /* Of a line of `count` cells the fluxes of the upper faces along them, in
-     * place of those of the lower faces; and the rate, with the fluxes `inner` between the cells of the line,
-     * k above cell k, which are there already, from k = -1 on. The work u F of all upper faces is added.
-     * rate, work: shape (count) */
-    void (*across)(size_t axes, size_t count, const hf_faces *inner, const hf_faces *const faces[],
-                   double *rate, double *work);
+    /* Fluxes of the faces of lines of `count` cells. */
+    void (*along)(size_t lines, size_t count, const hf_faces *faces);
+    /* Of lines of `count` cells the fluxes of the upper faces along them, in place of those of the lower
+     * faces; and the rate, with the fluxes `inner` between the cells of the lines, k above cell k, which are
+     * there already, from k = -1 on.
+     * rate: shape (lines, count). work: the sum of u F over all upper faces of each line, shape (lines) */
+    void (*across)(size_t axes, size_t lines, size_t count, const hf_faces *inner,
+                   const hf_faces *const faces[], double *rate, double *work);
 } hf_kernels;
 
 /* The coefficients of a dual flux, docs/numerics.md (24): F = sum_k a_k (f_{R+k} + f_{L-k}) - sum_k (speed

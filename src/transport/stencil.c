@@ -4,7 +4,7 @@
  * any face is affine in the last value coordinate. */
 #include "transport/walk.h"
 
-#include "base/simd.h"
+#include "transport/kernels.h"
 
 #include <string.h>
 
@@ -47,6 +47,8 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
             out->wall[d][side] = layer(out, d, side) == NULL && !out->periodic[d];
         out->sticky[d] = transport->flux->dual && tau == 0 && potential->speed[d] > 0;
         hf_faces *faces = d + 1 < dim ? &space->above[d] : &space->inner;
+        faces->u = space->velocities[d];
+        faces->weights = space->weights[d];
         faces->area = h * h;
         faces->diffusion = out->diffusion[d];
         for (size_t k = 0; k < halo && transport->flux->dual; k++) {
@@ -57,6 +59,8 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
             out->diffuse[d][halo - 1 - k] = spread;
         }
     }
+    space->below.u = space->inner.u;
+    space->below.weights = space->inner.weights;
     space->below.diffusion = space->inner.diffusion;
     space->below.flux = space->lined;
     space->inner.flux = space->lined + 1;
@@ -100,8 +104,7 @@ static double partly(const hf_walk *walk, const double *g) {
 /* ---- velocities from the potential ------------------------------------------------------------------- */
 
 static void set_velocity(velocity u, hf_faces *faces) {
-    faces->base = u.base;
-    faces->slope = u.slope;
+    *faces->u = (hf_velocity){u.base, u.slope};
     faces->x = u.x;
 }
 
@@ -190,19 +193,24 @@ HF_CLONES static void release(size_t count, velocity u, double speed, int side, 
 }
 
 /* The cheapest form that the weights have. */
-static hf_form find_form(const hf_walk *walk, const hf_faces *faces) {
+static hf_form find_form(const hf_walk *walk, size_t lines, const hf_faces *faces) {
     if (walk->potential->affine == 0)
         return HF_ANY;
-    for (size_t j = 0; j < 2 * (size_t)walk->transport->flux->halo; j++)
-        if (faces->tilt[j] != 0)
-            return HF_AFFINE;
+    for (size_t line = 0; line < lines; line++)
+        for (size_t j = 0; j < 2 * (size_t)walk->transport->flux->halo; j++)
+            if (faces->weights[line].tilt[j] != 0)
+                return HF_AFFINE;
     return HF_CONSTANT;
+}
+
+static void weigh(const hf_walk *walk, size_t axis, size_t j, velocity u, hf_weights *weights) {
+    weights->still[j] = walk->advect[axis][j] * u.base + walk->diffuse[axis][j];
+    weights->tilt[j] = walk->advect[axis][j] * u.slope;
 }
 
 /* Weights of the j-th cells of the stencils, whose velocity is u. */
 static void set_weights(const hf_walk *walk, size_t axis, size_t j, velocity u, hf_faces *faces) {
-    faces->still[j] = walk->advect[axis][j] * u.base + walk->diffuse[axis][j];
-    faces->tilt[j] = walk->advect[axis][j] * u.slope;
+    weigh(walk, axis, j, u, faces->weights);
     faces->at[j] = u.x;
 }
 
@@ -264,7 +272,7 @@ void hf_walk_across(const hf_walk *walk, size_t axis, ptrdiff_t i, hf_faces *fac
             faces->rho[j] = line_at(walk, axis, cell);
     }
     if (flux->dual)
-        faces->form = find_form(walk, faces);
+        faces->form = find_form(walk, 1, faces);
 }
 
 /* ---- the line itself ------------------------------------------------------------------------------------
@@ -302,6 +310,17 @@ static velocity at_line(const hf_walk *walk) {
     return (velocity){0, 1, line};
 }
 
+/* The velocity at the j-th cells of stencils along a line from that of the cells above the faces, which for
+ * an affine potential have the x that serves all. */
+static velocity shifted(const hf_walk *walk, size_t j, velocity centers) {
+    ptrdiff_t away = (ptrdiff_t)j - walk->transport->flux->halo;
+    if (walk->potential->affine > 0)
+        centers.base += centers.slope * (double)away * walk->transport->spacing[walk->transport->dim - 1];
+    else
+        centers.x += away;
+    return centers;
+}
+
 /* Faces from the one below a cell of the line on; u and centers begin there. */
 static void set_line(const hf_walk *walk, const double *cell, velocity u, velocity centers, hf_faces *faces) {
     ptrdiff_t halo = walk->transport->flux->halo;
@@ -311,15 +330,9 @@ static void set_line(const hf_walk *walk, const double *cell, velocity u, veloci
         faces->rho[j] = cell + j - halo;
     if (!walk->transport->flux->dual)
         return;
-    for (ptrdiff_t j = 0; j < 2 * halo; j++) {
-        velocity here = centers;
-        if (walk->potential->affine > 0) /* x of the cell above the face serves all */
-            here.base += here.slope * (double)(j - halo) * walk->transport->spacing[last];
-        else
-            here.x += j - halo;
-        set_weights(walk, last, (size_t)j, here, faces);
-    }
-    faces->form = find_form(walk, faces);
+    for (size_t j = 0; j < 2 * (size_t)halo; j++)
+        set_weights(walk, last, j, shifted(walk, j, centers), faces);
+    faces->form = find_form(walk, 1, faces);
 }
 
 void hf_walk_along(const hf_walk *walk) {
@@ -345,4 +358,134 @@ void hf_walk_along(const hf_walk *walk) {
             velocity here = {centers.base, centers.slope, centers.x - 1 + end};
             release(1, here, walk->potential->speed[last], side, line + end, line + end);
         }
+}
+
+/* ---- several lines --------------------------------------------------------------------------------------
+ */
+
+/* Whether the upper faces along an axis have a stencil with no end of a thread or a wall to care for. */
+static bool is_plain(const hf_walk *walk, size_t axis, size_t first) {
+    const hf_transport *transport = walk->transport;
+    size_t i = walk->index[axis], n = transport->cells[axis], halo = (size_t)transport->flux->halo;
+    size_t near = transport->flux->dual ? halo : 0;
+    if (i == (axis == 0 ? first : 0))
+        return false;
+    return (!walk->wall[axis][0] || i >= near) && (!walk->wall[axis][1] || i + 1 + near < n);
+}
+
+size_t hf_walk_lines(const hf_walk *walk, size_t first, size_t most) {
+    const hf_transport *transport = walk->transport;
+    if (transport->dim == 1 || walk->potential->affine == 0)
+        return 1;
+    for (size_t d = 0; d + 1 < transport->dim; d++)
+        if (!is_plain(walk, d, first))
+            return 1;
+    size_t run = transport->dim - 2, halo = (size_t)transport->flux->halo;
+    size_t i = walk->index[run], end = transport->cells[run] - halo - (transport->flux->dual ? 1 : 0);
+    if (i < halo || i >= end)
+        return 1;
+    return end - i < most ? end - i : most;
+}
+
+/* To the next line along the last outer axis. */
+static void step(hf_walk *walk) {
+    const hf_transport *transport = walk->transport;
+    size_t run = transport->dim - 2;
+    walk->index[run]++;
+    walk->start += transport->cells[run + 1];
+    if (run < walk->row_axes)
+        walk->row += walk->row_stride[run];
+    else
+        walk->v[run - walk->row_axes] = hf_grid_center(transport->grid, run, walk->index[run]);
+}
+
+/* Velocities and weights of one of several lines, the one at hand. */
+static void set_one(const hf_walk *walk, size_t line) {
+    const hf_transport *transport = walk->transport;
+    size_t last = transport->dim - 1, halo = (size_t)transport->flux->halo;
+    for (size_t d = 0; d < last; d++) {
+        ptrdiff_t i = (ptrdiff_t)walk->index[d];
+        velocity u = across(walk, d, i);
+        walk->space->velocities[d][line] = (hf_velocity){u.base, u.slope};
+        for (size_t j = 0; j < 2 * halo && transport->flux->dual; j++)
+            weigh(walk, d, j, at_centers(walk, d, i + (ptrdiff_t)(j + 1 - halo)),
+                  &walk->space->weights[d][line]);
+    }
+    velocity u = along(walk);
+    walk->space->velocities[last][line] = (hf_velocity){u.base, u.slope};
+    if (!transport->flux->dual)
+        return;
+    velocity centers = at_line(walk);
+    for (size_t j = 0; j < 2 * halo; j++)
+        weigh(walk, last, j, shifted(walk, j, centers), &walk->space->weights[last][line]);
+}
+
+void hf_walk_lines_across(const hf_walk *walk, size_t lines) {
+    const hf_transport *transport = walk->transport;
+    hf_walk at = *walk;
+    for (size_t d = 0; d + 1 < transport->dim; d++)
+        hf_walk_across(walk, d, (ptrdiff_t)walk->index[d], &walk->space->above[d]);
+    velocity u = along(walk), centers = {0};
+    if (transport->flux->dual)
+        centers = at_line(walk);
+    u.x++;
+    centers.x++;
+    set_line(walk, walk->rho + walk->start + 1, u, centers, &walk->space->inner);
+    for (size_t line = 1; line < lines; line++) {
+        step(&at);
+        set_one(&at, line);
+    }
+    for (size_t d = 0; d + 1 < transport->dim && transport->flux->dual; d++)
+        walk->space->above[d].form = find_form(walk, lines, &walk->space->above[d]);
+    if (transport->flux->dual)
+        walk->space->inner.form = find_form(walk, lines, &walk->space->inner);
+}
+
+/* The cells of the stencils of the faces next to an end of a line, of halo faces for a dual flux, since its
+ * walls change a cell, and one less for others. Shape (3 halo). side: 0 below, 1 above */
+static void end_cells(const hf_walk *walk, int side, size_t faces, double *cells) {
+    const hf_transport *transport = walk->transport;
+    size_t last = transport->dim - 1, n = transport->cells[last], halo = (size_t)transport->flux->halo;
+    size_t beyond = halo - 1, inside = faces + halo, at = side == 0 ? beyond : 0;
+    const double *wall = walk->rho + walk->start + (side == 0 ? 0 : n - 1);
+    memcpy(cells + at, side == 0 ? wall : wall + 1 - inside, inside * sizeof *cells);
+    for (size_t j = 0; j < beyond; j++) {
+        double mirrored = side == 0 ? wall[j] : *(wall - j);
+        cells[side == 0 ? beyond - 1 - j : inside + j] = transport->flux->dual ? 0 : mirrored;
+    }
+    if (!walk->sticky[last])
+        return;
+    velocity u = at_line(walk);
+    u.x += side == 0 ? 0 : n - 1;
+    double *held = cells + (side == 0 ? beyond : inside - 1);
+    release(1, u, walk->potential->speed[last], side, held, held);
+}
+
+/* The fluxes next to an end of the line at hand, one of several. */
+static void end_line(const hf_walk *walk, size_t line, int side) {
+    const hf_transport *transport = walk->transport;
+    size_t n = transport->cells[transport->dim - 1], halo = (size_t)transport->flux->halo;
+    size_t count = transport->flux->dual ? halo : halo - 1, first = side == 0 ? 0 : n - 1 - count;
+    double cells[3 * HF_HALO_MAX];
+    end_cells(walk, side, count, cells);
+    hf_faces faces = hf_faces_at(&walk->space->inner, line, n);
+    for (size_t j = 0; j < 2 * halo; j++) {
+        faces.rho[j] = cells + j;
+        faces.at[j] = transport->flux->dual ? faces.at[j] + first : NULL;
+    }
+    faces.x += first;
+    faces.flux += first;
+    transport->kernels->along(1, count, &faces);
+}
+
+void hf_walk_ends(const hf_walk *walk, size_t lines) {
+    const hf_transport *transport = walk->transport;
+    size_t n = transport->cells[transport->dim - 1];
+    hf_walk at = *walk;
+    for (size_t line = 0; line < lines; line++) {
+        for (int side = 0; side < 2 && transport->flux->halo > 1; side++)
+            end_line(&at, line, side);
+        walk->space->inner.flux[line * n + n - 1] = 0;
+        step(&at);
+    }
 }

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Cells of the lines that are at hand together: they stay in the nearest cache, with all that goes with them.
+ */
+static const size_t tile = 1024;
+
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
 /* Arrays from a thread's memory. Their places in a page all differ by some cache lines, from those of lines
@@ -25,15 +29,17 @@ static void carve(double *memory, size_t *used, size_t count, double **out) {
 
 static size_t divide_workspace(const hf_transport *transport, double *memory, hf_workspace *space) {
     size_t last = transport->dim - 1, n = transport->cells[last], used = 0;
+    size_t cells = transport->lines * n;
+    enum { LINE = 8 }; /* of the cache */
     space->memory = memory;
     for (size_t d = 0; d < last; d++)
         carve(memory, &used, transport->stride[d], &space->flux[d]);
-    carve(memory, &used, n + 1, &space->lined);
+    carve(memory, &used, cells + LINE, &space->lined);
+    space->lined += memory != NULL ? LINE - 1 : 0; /* so that the upper faces are aligned with their cells */
     carve(memory, &used, n + 2 * HF_HALO_MAX, &space->line);
     carve(memory, &used, n + 2 * HF_HALO_MAX, &space->velocity);
-    carve(memory, &used, n, &space->rate);
+    carve(memory, &used, cells, &space->rate);
     carve(memory, &used, n, &space->zero);
-    carve(memory, &used, n, &space->work);
     for (size_t d = 0; d <= last; d++) {
         carve(memory, &used, n + 1, &space->difference[d]);
         for (int side = 0; side < 2; side++)
@@ -61,6 +67,8 @@ static hf_status create_arrays(hf_error *error, hf_transport *transport) {
         transport->center[HF_HALO_MAX + k] = hf_grid_center(transport->grid, last, k);
     for (size_t k = 0; k <= n; k++)
         transport->face[k] = hf_grid_center(transport->grid, last, k) - 0.5 * transport->spacing[last];
+    size_t lines = tile / n;
+    transport->lines = lines < 1 ? 1 : lines > HF_LINES_MAX ? HF_LINES_MAX : lines;
     transport->planes = last > 0 ? transport->cells[0] : 1;
     HF_TRY(hf_array_create(error, transport->planes, &transport->partial));
     return create_workspaces(error, transport);
@@ -134,7 +142,7 @@ static size_t flow_along(const hf_walk *walk) {
     const hf_transport *transport = walk->transport;
     size_t last = transport->dim - 1, n = transport->cells[last];
     double *lined = walk->space->lined;
-    transport->kernels->along(n, &walk->space->inner); /* n are faster than n - 1 */
+    transport->kernels->along(1, n, &walk->space->inner); /* n are faster than n - 1 */
     if (walk->wall[last][1])
         lined[n] = 0;
     if (walk->wall[last][0])
@@ -142,7 +150,7 @@ static size_t flow_along(const hf_walk *walk) {
     else if (walk->periodic[last])
         lined[0] = lined[n];
     else
-        transport->kernels->along(1, &walk->space->below);
+        transport->kernels->along(1, 1, &walk->space->below);
     return walk->wall[last][1] ? n - 1 : n;
 }
 
@@ -165,7 +173,7 @@ static void enter(const hf_walk *walk, size_t axis, double *flux) {
     hf_faces *faces = &walk->space->above[axis];
     hf_walk_across(walk, axis, (ptrdiff_t)walk->index[axis] - 1, faces);
     faces->flux = flux;
-    transport->kernels->along(n, faces);
+    transport->kernels->along(1, n, faces);
 }
 
 /* first: of this thread, along the first axis. */
@@ -188,43 +196,51 @@ static void find_outer_faces(const hf_walk *walk, size_t first, outer_faces *out
     }
 }
 
-/* The rate of the line at hand; its work to walk->space->work. first: of this thread. Returns what the
- * entropy adds to the work. */
-static double flow_line(const hf_walk *walk, size_t first, bool entropy, double *rate) {
+/* The rate of the line at hand; its work to that of the workspace. first: of this thread. */
+static void flow_line(const hf_walk *walk, size_t first, bool entropy, double *rate) {
     const hf_transport *transport = walk->transport;
     size_t n = transport->cells[transport->dim - 1];
-    double sum = 0;
     outer_faces outer;
     hf_walk_along(walk);
     find_outer_faces(walk, first, &outer);
     size_t count = flow_along(walk);
-    transport->kernels->across(outer.open, n, &walk->space->inner, outer.faces, rate, walk->space->work);
+    double *work = walk->space->work;
+    transport->kernels->across(outer.open, 1, n, &walk->space->inner, outer.faces, rate, work);
     for (size_t c = 0; c < outer.closed; c++)
         for (size_t k = 0; k < n; k++)
             rate[k] += outer.entering[c][k];
     if (!entropy)
-        return 0;
-    sum = entropy_work(walk, &walk->space->inner, count);
+        return;
+    work[0] += entropy_work(walk, &walk->space->inner, count);
     for (size_t o = 0; o < outer.open; o++)
-        sum += entropy_work(walk, outer.faces[o], n);
-    return sum;
+        work[0] += entropy_work(walk, outer.faces[o], n);
 }
 
-/* The work of a plane, line by line to here. */
-HF_CLONES static double take_work(double *work, size_t count) {
-    double sum = 0;
-#pragma omp simd simdlen(8) reduction(+ : sum)
-    for (size_t k = 0; k < count; k++) {
-        sum += work[k];
-        work[k] = 0;
+/* The same of several lines, hf_walk_lines. */
+static void flow_lines(hf_walk *walk, size_t lines, double *rate) {
+    const hf_transport *transport = walk->transport;
+    size_t last = transport->dim - 1, n = transport->cells[last], offset = walk->start;
+    hf_workspace *space = walk->space;
+    const hf_faces *outer[HF_OUTER_MAX];
+    hf_walk_lines_across(walk, lines);
+    for (size_t d = 0; d < last; d++) {
+        offset -= walk->index[d] * transport->stride[d];
+        space->above[d].flux = space->flux[d] + offset;
+        space->above[d].flux_advance = d + 1 < last ? n : 0;
+        outer[d] = &space->above[d];
     }
-    return sum;
+    space->inner.flux_advance = n;
+    space->lined[0] = 0;
+    transport->kernels->along(lines, n, &space->inner);
+    hf_walk_ends(walk, lines);
+    transport->kernels->across(last, lines, n, &space->inner, outer, rate, space->work);
 }
 
-/* The next line of a plane of the first axis. False after the last. */
-static bool next_line(const hf_transport *transport, size_t index[]) {
-    for (size_t d = transport->dim - 1; d-- > 1;) {
-        if (++index[d] < transport->cells[d])
+/* Forward in a plane of the first axis. False at its end. */
+static bool next_line(const hf_transport *transport, size_t lines, size_t index[]) {
+    for (size_t d = transport->dim - 1; d-- > 1; lines = 1) {
+        index[d] += lines;
+        if (index[d] < transport->cells[d])
             return true;
         index[d] = 0;
     }
@@ -244,17 +260,26 @@ void hf_transport_team(hf_transport *transport, const hf_potential *potential, c
     hf_walk_create(transport, potential, beyond, rho, &transport->workspaces[thread], &walk);
     bool entropy = dissipation && transport->temperature > 0;
     size_t first = transport->planes * thread / threads, end = transport->planes * (thread + 1) / threads;
-    for (size_t plane = first; plane < end; plane++) {
+    bool flat = transport->dim == 2; /* a plane is a line */
+    size_t lines;
+    for (size_t plane = first; plane < end; plane += flat ? lines : 1) {
         walk.index[0] = plane;
         transport->partial[plane] = 0;
         do {
+            size_t most = flat && end - plane < transport->lines ? end - plane : transport->lines;
             hf_walk_place(&walk);
+            lines = entropy ? 1 : hf_walk_lines(&walk, first, most);
             double *out = sink != NULL ? walk.space->rate : rate + walk.start;
-            transport->partial[plane] += flow_line(&walk, first, entropy, out);
-            if (sink != NULL)
-                sink->take(sink->self, walk.start, n, out);
-        } while (next_line(transport, walk.index));
-        transport->partial[plane] += take_work(walk.space->work, n);
+            if (lines == 1)
+                flow_line(&walk, first, entropy, out);
+            else
+                flow_lines(&walk, lines, out);
+            for (size_t l = 0; l < lines; l++)
+                transport->partial[flat ? plane + l : plane] =
+                    (flat ? 0 : transport->partial[plane]) + walk.space->work[l];
+            for (size_t l = 0; l < lines && sink != NULL; l++)
+                sink->take(sink->self, walk.start + l * n, n, out + l * n);
+        } while (next_line(transport, lines, walk.index));
     }
 }
 

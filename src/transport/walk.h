@@ -4,24 +4,26 @@
 
 #include "transport/schemes.h"
 
-enum { HF_OUTER_MAX = HF_DIM_MAX - 1, HF_VALUES_MAX = HF_DIM_MAX };
+enum { HF_OUTER_MAX = HF_DIM_MAX - 1, HF_VALUES_MAX = HF_DIM_MAX, HF_LINES_MAX = 16 };
 
 /* What a thread works in. n: cells of the last axis. */
 typedef struct hf_workspace {
     double *memory;                 /* all of it */
     double *flux[HF_OUTER_MAX];     /* F/h of the faces below a line, for all lines before the axis: shape
                                        (cells of the axes after it) */
-    double *lined;                  /* F/h of the faces of a line: shape (n + 1) */
+    double *lined;                  /* F/h of the faces of lines: shape (1 + cells of the lines) */
     double *line;                   /* a line of density with ghosts: shape (n + 2 HF_HALO_MAX) */
     double *velocity;               /* of a line with ghosts: shape (n + 2 HF_HALO_MAX) */
     double *difference[HF_DIM_MAX]; /* of the potential across faces: shape (n + 1) */
-    double *rate;                   /* of a line, for a sink: shape (n) */
+    double *rate;                   /* of lines, for a sink: shape (cells of the lines) */
     double *held[HF_DIM_MAX][2];    /* a line before a wall, less what that holds: shape (n) */
     double *zero;                   /* shape (n) */
-    double *work;                   /* u F of a plane by cells of the line: shape (n) */
-    hf_faces below;                 /* the faces of a line from the one below its first cell on */
-    hf_faces inner;                 /* the same from the next one on */
-    hf_faces above[HF_OUTER_MAX];   /* the upper faces of a line along the outer axes */
+    double work[HF_LINES_MAX];      /* the sum of u F over the upper faces of each line */
+    hf_velocity velocities[HF_DIM_MAX][HF_LINES_MAX]; /* of the faces along each axis */
+    hf_weights weights[HF_DIM_MAX][HF_LINES_MAX];
+    hf_faces below;               /* the faces of a line from the one below its first cell on */
+    hf_faces inner;               /* the same from the next one on */
+    hf_faces above[HF_OUTER_MAX]; /* the upper faces of a line along the outer axes */
 } hf_workspace;
 
 struct hf_transport {
@@ -37,6 +39,7 @@ struct hf_transport {
     double *face;             /* its faces: shape (n + 1) */
     double *partial;          /* the dissipation by planes of the first axis: shape (planes) */
     size_t planes;
+    size_t lines; /* at most at a time, 1..HF_LINES_MAX */
 };
 
 /* Cells of the first axis in which one thread goes from line to line. */
@@ -65,10 +68,22 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
 /* To the line at walk->index. */
 void hf_walk_place(hf_walk *walk);
 
+/* How many lines from walk->index on, along the last outer axis, are at most at hand together: all that their
+ * stencils reach along the outer axes is then inside, but for mirrors and layers along the axes that they
+ * share. At least 1, at most `most`. first: of this thread, along the first axis. */
+size_t hf_walk_lines(const hf_walk *walk, size_t first, size_t most);
+
 /* The faces between cell i and cell i + 1 along an outer axis, i from -1, of the line at hand. */
 void hf_walk_across(const hf_walk *walk, size_t axis, ptrdiff_t i, hf_faces *faces);
 
+/* The upper faces along all outer axes of several lines, hf_walk_lines: `above` of the workspace. And
+ * `inner`, without what is beyond the ends of the lines. */
+void hf_walk_lines_across(const hf_walk *walk, size_t lines);
+
 /* The faces of the line itself, `below` and `inner` of the workspace. */
 void hf_walk_along(const hf_walk *walk);
+
+/* The fluxes next to the ends of the lines, in place of what hf_walk_lines_across left out. */
+void hf_walk_ends(const hf_walk *walk, size_t lines);
 
 #endif
