@@ -114,8 +114,9 @@ static void subtract(size_t count, const double *above, const double *below, dou
         out[k] = below[k] - above[k];
 }
 
-/* u/h across the faces between cells i and i + 1 along an outer axis. */
-static velocity across(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+/* u/h across the faces between cells i and i + 1 along an outer axis, from the potential on their rows. */
+static inline velocity between(const hf_walk *walk, size_t axis, ptrdiff_t i, const double *below,
+                               const double *above) {
     const hf_transport *transport = walk->transport;
     const hf_potential *psi = walk->potential;
     size_t m = psi->affine;
@@ -126,11 +127,9 @@ static velocity across(const hf_walk *walk, size_t axis, ptrdiff_t i) {
                  (hf_grid_center(transport->grid, axis, (size_t)(i + 1)) - 0.5 * transport->spacing[axis]) *
                  walk->scale[axis];
     if (axis >= walk->row_axes) {
-        u.base -= psi->coefficients[walk->row * (1 + m) + 1 + axis - walk->row_axes] * walk->scale[axis];
+        u.base -= below[1 + axis - walk->row_axes] * walk->scale[axis];
         return u;
     }
-    const double *below = psi->coefficients + row_at(walk, axis, i) * (1 + m);
-    const double *above = psi->coefficients + row_at(walk, axis, i + 1) * (1 + m);
     if (m == 0) {
         double *difference = walk->space->difference[axis];
         subtract(transport->cells[transport->dim - 1], above, below, difference);
@@ -144,6 +143,15 @@ static velocity across(const hf_walk *walk, size_t axis, ptrdiff_t i) {
     u.base += partly(walk, g) * scale;
     u.slope = g[m] * scale;
     return u;
+}
+
+/* The potential on the row of the cell that has index i along an axis. */
+static const double *potential_at(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+    return walk->potential->coefficients + row_at(walk, axis, i) * (1 + walk->potential->affine);
+}
+
+static velocity across(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+    return between(walk, axis, i, potential_at(walk, axis, i), potential_at(walk, axis, i + 1));
 }
 
 /* u/h across the faces of the line at `index`, from the one below its first cell on. */
@@ -167,10 +175,15 @@ static velocity along(const hf_walk *walk) {
 
 /* ---- dual fluxes: velocities at the centres ------------------------------------------------------------ */
 
-/* u_axis at the centres of the line with index i along an outer axis. */
-static velocity at_centers(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+/* The velocities on the row of the cell that has index i along an axis. */
+static const double *velocities_at(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+    size_t row = axis * walk->rows + row_at(walk, axis, i);
+    return walk->potential->velocities + row * (1 + walk->potential->affine);
+}
+
+/* u_axis at the centres of the line with index i along an outer axis, from the velocities on its row. */
+static inline velocity from_row(const hf_walk *walk, size_t axis, ptrdiff_t i, const double *v) {
     size_t m = walk->potential->affine, last = walk->transport->dim - 1;
-    const double *v = walk->potential->velocities + (axis * walk->rows + row_at(walk, axis, i)) * (1 + m);
     if (m == 0)
         return (velocity){0, 1, v};
     double base = partly(walk, v);
@@ -179,6 +192,10 @@ static velocity at_centers(const hf_walk *walk, size_t axis, ptrdiff_t i) {
         base += (hf_grid_center(walk->transport->grid, axis, (size_t)i) - walk->v[j]) * v[1 + j];
     }
     return (velocity){base, v[m], walk->transport->center + HF_HALO_MAX};
+}
+
+static velocity at_centers(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+    return from_row(walk, axis, i, velocities_at(walk, axis, i));
 }
 
 /* What a wall leaves of the density before it: all where the velocity points away from the wall, less and
@@ -399,46 +416,86 @@ static void step(hf_walk *walk) {
         walk->v[run - walk->row_axes] = hf_grid_center(transport->grid, run, walk->index[run]);
 }
 
-/* Velocities and weights of one of several lines, the one at hand. */
-static void set_one(const hf_walk *walk, size_t line) {
-    const hf_transport *transport = walk->transport;
-    size_t last = transport->dim - 1, halo = (size_t)transport->flux->halo;
-    for (size_t d = 0; d < last; d++) {
-        ptrdiff_t i = (ptrdiff_t)walk->index[d];
-        velocity u = across(walk, d, i);
-        walk->space->velocities[d][line] = (hf_velocity){u.base, u.slope};
-        for (size_t j = 0; j < 2 * halo && transport->flux->dual; j++)
-            weigh(walk, d, j, at_centers(walk, d, i + (ptrdiff_t)(j + 1 - halo)),
-                  &walk->space->weights[d][line]);
+/* Numbers of the potential from a line to the next. */
+static size_t row_step(const hf_walk *walk) {
+    size_t run = walk->transport->dim - 2;
+    return run < walk->row_axes ? walk->row_stride[run] * (1 + walk->potential->affine) : 0;
+}
+
+/* The velocities across the upper faces of lines along an outer axis. */
+static void set_across(const hf_walk *walk, size_t axis, size_t lines) {
+    ptrdiff_t i = (ptrdiff_t)walk->index[axis];
+    const double *below = potential_at(walk, axis, i), *above = potential_at(walk, axis, i + 1);
+    size_t next = row_step(walk);
+    hf_walk at = *walk;
+    for (size_t line = 0; line < lines; line++) {
+        velocity u = between(&at, axis, (ptrdiff_t)at.index[axis], below, above);
+        walk->space->velocities[axis][line] = (hf_velocity){u.base, u.slope};
+        below += next;
+        above += next;
+        step(&at);
     }
-    velocity u = along(walk);
-    walk->space->velocities[last][line] = (hf_velocity){u.base, u.slope};
-    if (!transport->flux->dual)
-        return;
-    velocity centers = at_line(walk);
+}
+
+/* Those along the lines. */
+static void set_along(const hf_walk *walk, size_t lines) {
+    hf_walk at = *walk;
+    for (size_t line = 0; line < lines; line++) {
+        velocity u = along(&at);
+        walk->space->velocities[walk->transport->dim - 1][line] = (hf_velocity){u.base, u.slope};
+        step(&at);
+    }
+}
+
+/* The weights of a dual flux across the upper faces of lines along an outer axis. */
+static void weigh_across(const hf_walk *walk, size_t axis, size_t lines) {
+    size_t halo = (size_t)walk->transport->flux->halo, next = row_step(walk);
+    ptrdiff_t first = (ptrdiff_t)(walk->index[axis] + 1 - halo);
+    const double *v[HF_STENCIL_MAX];
     for (size_t j = 0; j < 2 * halo; j++)
-        weigh(walk, last, j, shifted(walk, j, centers), &walk->space->weights[last][line]);
+        v[j] = velocities_at(walk, axis, first + (ptrdiff_t)j);
+    hf_walk at = *walk;
+    for (size_t line = 0; line < lines; line++) {
+        ptrdiff_t cell = (ptrdiff_t)(at.index[axis] + 1 - halo);
+        for (size_t j = 0; j < 2 * halo; j++, cell++)
+            weigh(walk, axis, j, from_row(&at, axis, cell, v[j] + line * next),
+                  &walk->space->weights[axis][line]);
+        step(&at);
+    }
+    walk->space->above[axis].form = find_form(walk, lines, &walk->space->above[axis]);
+}
+
+static void weigh_along(const hf_walk *walk, size_t lines) {
+    const hf_transport *transport = walk->transport;
+    size_t last = transport->dim - 1;
+    hf_walk at = *walk;
+    for (size_t line = 0; line < lines; line++) {
+        velocity centers = at_line(&at);
+        for (size_t j = 0; j < 2 * (size_t)transport->flux->halo; j++)
+            weigh(walk, last, j, shifted(walk, j, centers), &walk->space->weights[last][line]);
+        step(&at);
+    }
+    walk->space->inner.form = find_form(walk, lines, &walk->space->inner);
 }
 
 void hf_walk_lines_across(const hf_walk *walk, size_t lines) {
     const hf_transport *transport = walk->transport;
-    hf_walk at = *walk;
-    for (size_t d = 0; d + 1 < transport->dim; d++)
+    bool dual = transport->flux->dual;
+    for (size_t d = 0; d + 1 < transport->dim; d++) {
         hf_walk_across(walk, d, (ptrdiff_t)walk->index[d], &walk->space->above[d]);
+        set_across(walk, d, lines);
+        if (dual)
+            weigh_across(walk, d, lines);
+    }
     velocity u = along(walk), centers = {0};
-    if (transport->flux->dual)
+    if (dual)
         centers = at_line(walk);
     u.x++;
     centers.x++;
     set_line(walk, walk->rho + walk->start + 1, u, centers, &walk->space->inner);
-    for (size_t line = 1; line < lines; line++) {
-        step(&at);
-        set_one(&at, line);
-    }
-    for (size_t d = 0; d + 1 < transport->dim && transport->flux->dual; d++)
-        walk->space->above[d].form = find_form(walk, lines, &walk->space->above[d]);
-    if (transport->flux->dual)
-        walk->space->inner.form = find_form(walk, lines, &walk->space->inner);
+    set_along(walk, lines);
+    if (dual)
+        weigh_along(walk, lines);
 }
 
 /* The cells of the stencils of the faces next to an end of a line, of halo faces for a dual flux, since its
