@@ -28,8 +28,9 @@ enum {
     ROWS_WHOLE = 8192 /* more rows than that are not kept without compression */
 };
 
-/* Pivots are sought until rows are known to this share of the tolerance. */
-static const double margin = 0.25;
+/* Pivots are sought until rows are known to this share of the tolerance: by their length, or, where all rows
+ * and columns of C are there, by their largest entry, which is what the tolerance is about. */
+static const double margin = 0.25, entry_margin = 0.5;
 
 typedef struct sketch {
     size_t count;      /* events of the sample, repetitions included */
@@ -146,18 +147,36 @@ static size_t argmax(size_t count, const double *value) {
     return best;
 }
 
-/* Pivoted Gram-Schmidt: rows are reduced in place until none is longer than `least`, or `most` pivots.
+/* Takes the part along q out of a row. *largest: of its entries. Returns the square of its length. */
+HF_CLONES static double reduce_row(size_t count, double factor, const double *restrict q,
+                                   double *restrict row, double *largest) {
+    double sum = 0, top = 0;
+#pragma omp simd reduction(+ : sum) reduction(max : top)
+    for (size_t i = 0; i < count; i++) {
+        double entry = row[i] - factor * q[i], size = fabs(entry);
+        row[i] = entry;
+        sum += entry * entry;
+        top = size > top ? size : top;
+    }
+    *largest = top;
+    return sum;
+}
+
+/* Pivoted Gram-Schmidt: rows are reduced in place until none is longer than `least`, or has an entry larger
+ * than `least_entry`, or `most` pivots.
  *  rest    shape (count, columns): the rows, destroyed
- *  square  shape (count): work space
+ *  square  shape (2, count): work space
  *  pivot   shape (most): numbers of the rows, out */
-static void find_pivots(sketch *s, size_t count, double *rest, double *square, double least, size_t most,
-                        size_t *pivot) {
+static void find_pivots(sketch *s, size_t count, double *rest, double *square, double least,
+                        double least_entry, size_t most, size_t *pivot) {
     size_t columns = s->columns;
+    double *entry = square + count;
     for (size_t r = 0; r < count; r++)
-        square[r] = dot(columns, rest + r * columns, rest + r * columns);
+        square[r] = reduce_row(columns, 0, s->basis, rest + r * columns, &entry[r]);
     for (s->rank = 0; s->rank < most; s->rank++) {
         size_t longest = argmax(count, square);
-        if (!(square[longest] > least * least) && s->rank > 0)
+        bool known = !(square[longest] > least * least) || entry[argmax(count, entry)] <= least_entry;
+        if (known && s->rank > 0)
             break;
         pivot[s->rank] = longest;
         double *q = s->basis + s->rank * columns;
@@ -169,11 +188,12 @@ static void find_pivots(sketch *s, size_t count, double *rest, double *square, d
             q[i] = length > 0 ? q[i] / length : 0;
 #pragma omp parallel for schedule(static)
         for (size_t r = 0; r < count; r++) {
-            double *row = rest + r * columns;
-            add_multiple(columns, -dot(columns, q, row), q, row);
-            square[r] = square[r] < 0 ? -1 : dot(columns, row, row);
+            double *row = rest + r * columns, left;
+            if (square[r] < 0)
+                continue;
+            left = reduce_row(columns, dot(columns, q, row), q, row, &entry[r]);
+            square[r] = r == longest ? -1 : left; /* not again, whatever rounding has left of it */
         }
-        square[longest] = -1; /* not again, whatever rounding has left of it */
     }
 }
 
@@ -214,7 +234,7 @@ static hf_status reduce(hf_error *error, const hf_contexts *contexts, sketch *s,
     size_t most = count < s->columns ? count : s->columns;
     double *rows, *square = NULL;
     HF_TRY(hf_array_create(error, count * s->columns, &rows));
-    hf_status status = hf_array_create(error, count, &square);
+    hf_status status = hf_array_create(error, 2 * count, &square);
     if (status == HF_OK)
         status = hf_array_create(error, most * s->columns, &s->basis);
     if (status == HF_OK) {
@@ -236,7 +256,10 @@ static hf_status reduce(hf_error *error, const hf_contexts *contexts, sketch *s,
         double scale = 0;
         for (size_t i = 0; i < count * s->columns; i++)
             scale = fmax(scale, fabs(rows[i]));
-        find_pivots(s, count, rows, square, margin * tolerance * scale, most, pivot);
+        bool all = s->complete && count == contexts->rows;
+        double allowed = tolerance * scale;
+        find_pivots(s, count, rows, square, all ? 0 : margin * allowed, all ? entry_margin * allowed : 0,
+                    most, pivot);
     }
     hf_array_destroy(&rows);
     hf_array_destroy(&square);
