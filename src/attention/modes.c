@@ -5,32 +5,40 @@
  * discrete risk. Threads share blocks of rows and of events; sums are taken chunk by chunk. */
 #include "attention/table.h"
 
+#include "base/simd.h"
+
 #include <string.h>
 
 enum { BLOCKS_MIN = 2 }; /* of a chunk */
 
-/* Sums of the chunks, with the lanes of each pack added up. */
+/* Partial sums of a chunk: shape (columns, HF_PACK). */
 static double *chunk_sum(const hf_table *table, size_t chunk) {
-    return table->partial + chunk * table->columns * (1 + HF_PACK);
+    return table->partial + chunk * table->columns * HF_PACK;
 }
 
-static void close_chunk(hf_table *table, size_t chunk) {
-    double *sum = chunk_sum(table, chunk), *lanes = sum + table->columns;
-    for (size_t k = 0; k < table->columns; k++)
-        sum[k] = hf_pack_sum(lanes + k * HF_PACK);
+static double *clear_chunk(const hf_table *table, size_t chunk) {
+    return memset(chunk_sum(table, chunk), 0, table->columns * HF_PACK * sizeof *table->partial);
 }
 
-/* The chunks' sums in their order, each thread for some columns. */
+/* Columns of the chunks' sums, in the order of the chunks, then their lanes. */
+HF_CLONES static void add_columns(const double *restrict sums, size_t chunks, size_t columns, size_t first,
+                                  size_t last, double *restrict out) {
+    for (size_t k = first; k < last; k++) {
+        double lane[HF_PACK];
+        hf_pack sum = HF_PACK_OF(sums + k * HF_PACK);
+        for (size_t chunk = 1; chunk < chunks; chunk++)
+            sum += HF_PACK_OF(sums + (chunk * columns + k) * HF_PACK);
+        HF_PACK_AT(lane) = sum;
+        out[k] = hf_pack_sum(lane);
+    }
+}
+
+/* The sums of all chunks, each thread for some columns. */
 static void add_chunks(const hf_table *table, size_t chunks, double *out) {
     size_t first, last;
     hf_team_chunks(table->columns, &first, &last);
 #pragma omp barrier
-    memcpy(out + first, chunk_sum(table, 0) + first, (last - first) * sizeof *out);
-    for (size_t chunk = 1; chunk < chunks; chunk++) {
-        const double *sum = chunk_sum(table, chunk);
-        for (size_t k = first; k < last; k++)
-            out[k] += sum[k];
-    }
+    add_columns(table->partial, chunks, table->columns, first, last, out);
 #pragma omp barrier
 }
 
@@ -49,14 +57,12 @@ void hf_table_modes_team(hf_table *table, const double *moments, double *modes) 
     hf_team_chunks(chunks, &first, &last);
 #pragma omp barrier
     for (size_t chunk = first; chunk < last; chunk++) {
-        double *lanes = chunk_sum(table, chunk) + table->columns;
-        memset(lanes, 0, table->columns * HF_PACK * sizeof *lanes);
+        double *lanes = clear_chunk(table, chunk);
         for (size_t b = hf_chunk_first(blocks, chunks, chunk); b < hf_chunk_first(blocks, chunks, chunk + 1);
              b++) {
             gather_moments(table, moments, b, y);
             hf_tall_project(&table->weight, b, table->actives, y, lanes);
         }
-        close_chunk(table, chunk);
     }
     add_chunks(table, chunks, modes);
 }
@@ -97,13 +103,11 @@ void hf_table_response_team(hf_table *table, const double *differences, double *
     size_t chunks = hf_chunks(blocks, BLOCKS_MIN), first, last;
     hf_team_chunks(chunks, &first, &last);
     for (size_t chunk = first; chunk < last; chunk++) {
-        double *lanes = chunk_sum(table, chunk) + table->columns;
-        memset(lanes, 0, table->columns * HF_PACK * sizeof *lanes);
+        double *lanes = clear_chunk(table, chunk);
         for (size_t b = hf_chunk_first(blocks, chunks, chunk) * others;
              b < hf_chunk_first(blocks, chunks, chunk + 1) * others; b++)
             hf_tall_project(&table->difference, b, 1, (double(*const)[HF_TALL])(differences + b * HF_TALL),
                             lanes);
-        close_chunk(table, chunk);
     }
     add_chunks(table, chunks, modes);
 }
@@ -147,8 +151,7 @@ void hf_table_residual_modes(hf_table *table, const double *residual, double *mo
         size_t first, last;
         hf_team_chunks(chunks, &first, &last);
         for (size_t chunk = first; chunk < last; chunk++) {
-            double *lanes = chunk_sum(table, chunk) + table->columns, y[1][HF_TALL];
-            memset(lanes, 0, table->columns * HF_PACK * sizeof *lanes);
+            double *lanes = clear_chunk(table, chunk), y[1][HF_TALL];
             for (size_t b = hf_chunk_first(blocks, chunks, chunk);
                  b < hf_chunk_first(blocks, chunks, chunk + 1); b++)
                 for (size_t c = 0; c < classes; c++) {
@@ -156,7 +159,6 @@ void hf_table_residual_modes(hf_table *table, const double *residual, double *mo
                     hf_tall_project(c < others ? &table->difference : &table->last,
                                     c < others ? b * others + c : b, 1, y, lanes);
                 }
-            close_chunk(table, chunk);
         }
         add_chunks(table, chunks, modes);
     }

@@ -1,8 +1,8 @@
-/* The second moment of the head logits, theory (12), as a product of two Gram matrices of the modes:
- *     sum_e w_e int h_e^T S_e h_e dmu = sum_{jk,lm} T_jk,lm K_jk,lm                  docs/numerics.md (38)
- *     T_jk,lm = sum_a (int of v_j v_l drho over a) L_ak L_am
- *     K_jk,lm = sum_e w_e (W_j c_e(pivot k))^T S_e (W_l c_e(pivot m))
- * with S_e the identity, or diag p - p p^T, which sees differences to the last class alone. */
+/* The second moment of the head logits, theory (12), row by row of the alpha-cells:
+ *     sum_e w_e int h_e^T S_e h_e dmu = sum_a sum_jl (int of v_j v_l drho over a) s_jl(a)    docs/numerics.md
+ * (38) s_jl(a) = sum_km L_ak K_jk,lm L_am K_jk,lm = sum_e w_e (W_j c_e(pivot k))^T S_e (W_l c_e(pivot m))
+ * with S_e the identity, whose s is kept, or diag p - p p^T, which sees differences to the last class alone.
+ */
 #include "attention/table.h"
 
 #include <string.h>
@@ -13,14 +13,6 @@ typedef struct grams {
     const hf_table *table;
     const double *probability; /* shape (E, classes), or NULL */
 } grams;
-
-/* mom_a L_ak of a column over a block of alpha-cells. */
-static void weigh_rows(const hf_table *table, size_t pair, size_t block, size_t column, double y[HF_TALL]) {
-    const double *moment = table->second + (pair * table->weight.blocks + block) * HF_TALL;
-    const double *L = hf_tall_at(&table->weight, block * HF_TALL, column);
-    for (size_t i = 0; i < HF_TALL; i++)
-        y[i] = moment[i] * L[i];
-}
 
 /* w_e S_e h of a column of the heads over a block of events. y: shape (classes, HF_TALL) */
 static void weigh_events(const grams *g, size_t block, size_t column, double (*y)[HF_TALL]) {
@@ -44,20 +36,6 @@ static void weigh_events(const grams *g, size_t block, size_t column, double (*y
     }
 }
 
-/* T_jk,l. for a group of k. out: shape (count, rank); lanes: work, shape (count, rank, HF_PACK) */
-static void row_gram(const hf_table *table, size_t pair, size_t column, size_t count, double *out,
-                     double *lanes) {
-    double y[GROUP][HF_TALL];
-    memset(lanes, 0, count * table->rank * HF_PACK * sizeof *lanes);
-    for (size_t b = 0; b < table->weight.blocks; b++) {
-        for (size_t t = 0; t < count; t++)
-            weigh_rows(table, pair, b, column + t, y[t]);
-        hf_tall_project(&table->weight, b, count, y, lanes);
-    }
-    for (size_t i = 0; i < count * table->rank; i++)
-        out[i] = hf_pack_sum(lanes + i * HF_PACK);
-}
-
 /* K_jk,.. for a group of columns jk. lanes: out, shape (count, columns, HF_PACK) */
 static void event_gram(const grams *g, size_t column, size_t count, double *lanes) {
     const hf_table *table = g->table;
@@ -76,20 +54,62 @@ static void event_gram(const grams *g, size_t column, size_t count, double *lane
     }
 }
 
-/* The share of a group of columns of term j. work: shape (GROUP, columns + rank, HF_PACK) and more */
-static double group_sum(const grams *g, size_t j, size_t k, size_t count, double *work) {
-    const hf_table *table = g->table;
-    size_t rank = table->rank, columns = table->columns;
-    double *events = work, *rows = work + GROUP * columns * HF_PACK, *lanes = rows + GROUP * rank, total = 0;
-    event_gram(g, j * rank + k, count, events);
-    for (size_t l = 0; l < table->actives; l++) {
-        size_t low = j < l ? j : l, high = j < l ? l : j, pair = high * (high + 1) / 2 + low;
-        row_gram(table, pair, k, count, rows, lanes);
+/* Work space of a part: K_jk,lm of its group of k, by l, k and m; and of event_gram. */
+static double *part_gram(const hf_table *table, size_t part) {
+    return table->squares + part * hf_table_squares(table);
+}
+
+static void fill_gram(const grams *g, size_t j, size_t k, size_t count, double *gram) {
+    size_t rank = g->table->rank, columns = g->table->columns;
+    double *lanes = gram + GROUP * columns;
+    event_gram(g, j * rank + k, count, lanes);
+    for (size_t l = 0; l < g->table->actives; l++)
         for (size_t t = 0; t < count; t++)
             for (size_t m = 0; m < rank; m++)
-                total += rows[t * rank + m] * hf_pack_sum(events + (t * columns + l * rank + m) * HF_PACK);
+                gram[(l * count + t) * rank + m] =
+                    hf_pack_sum(lanes + (t * columns + l * rank + m) * HF_PACK);
+}
+
+/* Adds the share of a group of k to s_jl, l <= j, on a block of rows. */
+static void add_group(hf_table *table, size_t block, size_t j, size_t k, size_t count, const double *gram,
+                      double *square) {
+    double y[GROUP][HF_TALL];
+    for (size_t l = 0; l <= j; l++) {
+        double *s = square + ((j * (j + 1) / 2 + l) * table->weight.blocks + block) * HF_TALL;
+        hf_tall_apply(&table->weight, block, count, gram + l * count * table->rank, y);
+        for (size_t t = 0; t < count; t++) {
+            const double *L = hf_tall_at(&table->weight, block * HF_TALL, k + t);
+            for (size_t i = 0; i < HF_TALL; i++)
+                s[i] += L[i] * y[t][i];
+        }
     }
-    return total;
+}
+
+/* s_jl, l <= j, of all rows: shape (pairs, blocks of rows, HF_TALL). A few groups of k at a time: their K by
+ * groups, then what they add by rows. */
+static void fill_squares(hf_table *table, const double *probability, double *square) {
+    grams g = {table, probability};
+    size_t groups = (table->rank + GROUP - 1) / GROUP, rank = table->rank;
+    memset(square, 0, hf_table_pairs(table) * table->weight.blocks * HF_TALL * sizeof *square);
+    for (size_t j = 0; j < table->actives; j++)
+        for (size_t first = 0; first < groups; first += PARTS) {
+            size_t parts = groups - first < PARTS ? groups - first : PARTS;
+#pragma omp parallel
+            {
+#pragma omp for schedule(dynamic, 1)
+                for (size_t part = 0; part < parts; part++) {
+                    size_t k = (first + part) * GROUP;
+                    fill_gram(&g, j, k, rank - k < GROUP ? rank - k : GROUP, part_gram(table, part));
+                }
+#pragma omp for schedule(static)
+                for (size_t b = 0; b < table->weight.blocks; b++)
+                    for (size_t part = 0; part < parts; part++) {
+                        size_t k = (first + part) * GROUP;
+                        add_group(table, b, j, k, rank - k < GROUP ? rank - k : GROUP, part_gram(table, part),
+                                  square);
+                    }
+            }
+        }
 }
 
 /* Second moments of the rows of the box, by pairs of active terms; zero in the margins. */
@@ -107,19 +127,15 @@ static void fill_second(hf_table *table, const double *rho) {
 }
 
 double hf_table_second_moment(hf_table *table, const double *rho, const double *probability) {
-    grams g = {table, probability};
-    size_t groups = (table->rank + GROUP - 1) / GROUP, work = hf_table_squares(table);
-    size_t all = groups * table->actives, parts = all < PARTS ? all : PARTS;
-    double sum[PARTS] = {0}, total = 0;
+    size_t stride = table->weight.blocks * HF_TALL;
+    double total = 0, *square = probability != NULL ? table->variances : table->norms;
+    if (probability != NULL || !table->normed)
+        fill_squares(table, probability, square);
+    table->normed = table->normed || probability == NULL;
     fill_second(table, rho);
-#pragma omp parallel for schedule(static)
-    for (size_t part = 0; part < parts; part++)
-        for (size_t i = hf_chunk_first(all, parts, part); i < hf_chunk_first(all, parts, part + 1); i++) {
-            size_t k = i % groups * GROUP, rest = table->rank - k;
-            sum[part] +=
-                group_sum(&g, i / groups, k, rest < GROUP ? rest : GROUP, table->squares + part * work);
-        }
-    for (size_t part = 0; part < parts; part++)
-        total += sum[part];
+    for (size_t j = 0, pair = 0; j < table->actives; j++)
+        for (size_t l = 0; l <= j; l++, pair++)
+            for (size_t i = 0; i < stride; i++)
+                total += (j == l ? 1 : 2) * table->second[pair * stride + i] * square[pair * stride + i];
     return total;
 }

@@ -188,8 +188,11 @@ static hf_status create_arrays(hf_error *error, hf_table *table) {
     HF_TRY(hf_array_create(error, table->line, &table->center));
     HF_TRY(hf_array_create(error, HF_CHUNKS_MAX, &table->minimum));
     HF_TRY(hf_array_create(error, hf_grid_dim(table->grid) * HF_CHUNKS_MAX, &table->speed));
-    HF_TRY(hf_array_create(error, HF_CHUNKS_MAX * table->columns * (1 + HF_PACK), &table->partial));
-    HF_TRY(hf_array_create(error, hf_table_pairs(table) * table->weight.blocks * HF_TALL, &table->second));
+    HF_TRY(hf_array_create(error, HF_CHUNKS_MAX * table->columns * HF_PACK, &table->partial));
+    size_t pairs = hf_table_pairs(table) * table->weight.blocks * HF_TALL;
+    HF_TRY(hf_array_create(error, pairs, &table->second));
+    HF_TRY(hf_array_create(error, pairs, &table->norms));
+    HF_TRY(hf_array_create(error, pairs, &table->variances));
     return hf_array_create(error, HF_TABLE_PARTS * hf_table_squares(table), &table->squares);
 }
 
@@ -245,6 +248,8 @@ void hf_table_destroy(hf_table **table) {
     hf_array_destroy(&(*table)->speed);
     hf_array_destroy(&(*table)->partial);
     hf_array_destroy(&(*table)->second);
+    hf_array_destroy(&(*table)->norms);
+    hf_array_destroy(&(*table)->variances);
     hf_array_destroy(&(*table)->squares);
     free((*table)->wide);
     free((*table)->row);

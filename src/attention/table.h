@@ -28,8 +28,11 @@ struct hf_table {
     hf_tall difference;          /* H of the classes but the last, less that of the last: rows (event blocks,
                                     classes - 1, HF_TALL), columns (actives, rank) */
     hf_tall last;                /* H of the last class: rows (events) */
-    double *partial;             /* sums of the chunks: shape (chunks, columns, 1 + HF_PACK) */
+    double *partial;             /* sums of the chunks: shape (chunks, columns, HF_PACK) */
     double *second;              /* second moments of the rows: shape (pairs, blocks of `weight`, HF_TALL) */
+    double *norms, *variances;   /* what they count in the second moment, without and with probabilities: the
+                                    same shape */
+    bool normed;                 /* `norms` is there */
     double *squares;             /* work space of the second moment */
     double *minimum;             /* least density of each chunk of rows: shape (HF_CHUNKS_MAX) */
     double *speed;               /* largest velocity of each chunk: shape (D, HF_CHUNKS_MAX) */
@@ -42,7 +45,7 @@ static inline size_t hf_table_pairs(const hf_table *table) {
     return table->actives * (table->actives + 1) / 2;
 }
 static inline size_t hf_table_squares(const hf_table *table) {
-    return HF_TALL_VECTORS * (table->columns * HF_PACK + table->rank * (1 + HF_PACK));
+    return HF_TALL_VECTORS * table->columns * (1 + HF_PACK);
 }
 
 /* Centres of the value coordinates of a line but the last, which runs along the line; value_index is the
