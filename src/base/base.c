@@ -8,7 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { ALIGNMENT = 64, NEAREST_MAX = 64 };
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+enum { ALIGNMENT = 64, HUGE_PAGE = 1 << 21, NEAREST_MAX = 64 };
 
 int hf_status_exit_code(hf_status status) {
     switch (status) {
@@ -54,9 +58,15 @@ hf_status hf_array_create(hf_error *error, size_t count, double **out) {
     /* aligned_alloc wants a multiple of the alignment; one block at least, so that NULL always means failure
      */
     size_t bytes = (count * sizeof(double) / ALIGNMENT + 1) * ALIGNMENT;
-    *out = aligned_alloc(ALIGNMENT, bytes);
+    bool large = bytes >= 2 * HUGE_PAGE && bytes <= SIZE_MAX - HUGE_PAGE;
+    bytes = large ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : bytes;
+    *out = aligned_alloc(large ? HUGE_PAGE : ALIGNMENT, bytes);
     if (*out == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for an array of %zu bytes", bytes);
+#ifdef __linux__
+    if (large) /* pages of 4 KiB would each be fetched from the system on their own */
+        madvise(*out, bytes, MADV_HUGEPAGE);
+#endif
     memset(*out, 0, bytes);
     return HF_OK;
 }
