@@ -51,6 +51,17 @@ hf_status hf_raise(hf_error *error, hf_status status, const char *format, ...) {
     return status;
 }
 
+/* Huge pages, for those of 4 KiB would each be fetched from the system on their own; all threads, for memory
+ * is placed, and emptied by the system, where it is touched first. */
+static void clear_large(double *array, size_t bytes) {
+#ifdef __linux__
+    madvise(array, bytes, MADV_HUGEPAGE);
+#endif
+#pragma omp parallel for schedule(static)
+    for (size_t page = 0; page < bytes / HUGE_PAGE; page++)
+        memset((char *)array + page * HUGE_PAGE, 0, HUGE_PAGE);
+}
+
 hf_status hf_array_create(hf_error *error, size_t count, double **out) {
     *out = NULL;
     if (count > (SIZE_MAX - ALIGNMENT) / sizeof(double))
@@ -63,11 +74,10 @@ hf_status hf_array_create(hf_error *error, size_t count, double **out) {
     *out = aligned_alloc(large ? HUGE_PAGE : ALIGNMENT, bytes);
     if (*out == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for an array of %zu bytes", bytes);
-#ifdef __linux__
-    if (large) /* pages of 4 KiB would each be fetched from the system on their own */
-        madvise(*out, bytes, MADV_HUGEPAGE);
-#endif
-    memset(*out, 0, bytes);
+    if (large)
+        clear_large(*out, bytes);
+    else
+        memset(*out, 0, bytes);
     return HF_OK;
 }
 
