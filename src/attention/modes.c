@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { BLOCKS_MIN = 2 }; /* of a chunk */
+enum { BLOCKS_MIN = 4 }; /* of a chunk */
 
 /* Partial sums of a chunk: shape (columns, HF_PACK). */
 static double *chunk_sum(const hf_table *table, size_t chunk) {

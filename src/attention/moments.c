@@ -13,35 +13,46 @@ typedef struct line_sums {
     double mass, first, second, least; /* of rho, x rho, x^2 rho; the least rho */
 } line_sums;
 
-/* Sums of rho and x rho, and the least rho: by RUNS packs, then by what is left. */
+/* The lesser of each lane; NaNs of `value` left out. */
+static inline __attribute__((always_inline)) void lower_to(hf_pack *least, const hf_pack *value) {
+    hf_pack_mask lower = *value < *least;
+    *least = (hf_pack)((lower & (hf_pack_mask)*value) | (~lower & (hf_pack_mask)*least));
+}
+
+/* Sums of rho and x rho, and the least rho: by RUNS packs, by packs, then by what is left. */
 HF_CLONES static void sum_line(size_t count, const double *restrict rho, const double *restrict x,
                                line_sums *out) {
     hf_pack mass[RUNS] = {0}, first[RUNS] = {0}, least[RUNS];
-    double lane[2][HF_PACK], *lowest = lane[0];
+    double lane[2][HF_PACK], lowest[HF_PACK];
     size_t k = 0;
     for (size_t r = 0; r < RUNS; r++)
         least[r] = mass[r] + INFINITY;
     for (; k + RUNS * HF_PACK <= count; k += RUNS * HF_PACK)
         for (size_t r = 0; r < RUNS; r++) {
             hf_pack value = HF_PACK_OF(rho + k + r * HF_PACK);
-            hf_pack_mask lower = value < least[r];
-            least[r] = (hf_pack)((lower & (hf_pack_mask)value) | (~lower & (hf_pack_mask)least[r]));
+            lower_to(&least[r], &value);
             mass[r] += value;
             first[r] += value * HF_PACK_OF(x + k + r * HF_PACK);
         }
-    out->least = INFINITY;
-    for (size_t r = 0; r < RUNS; r++) {
-        HF_PACK_AT(lowest) = least[r];
-        for (size_t i = 0; i < HF_PACK; i++)
-            out->least = lowest[i] < out->least ? lowest[i] : out->least;
+    for (; k + HF_PACK <= count; k += HF_PACK) {
+        hf_pack value = HF_PACK_OF(rho + k);
+        lower_to(&least[0], &value);
+        mass[0] += value;
+        first[0] += value * HF_PACK_OF(x + k);
     }
+    for (size_t r = 1; r < RUNS; r++)
+        lower_to(&least[0], &least[r]);
+    HF_PACK_AT(lowest) = least[0];
     HF_PACK_AT(lane[0]) = (mass[0] + mass[1]) + (mass[2] + mass[3]);
     HF_PACK_AT(lane[1]) = (first[0] + first[1]) + (first[2] + first[3]);
-    for (size_t i = 0; k < count; k++, i = (i + 1) % HF_PACK) {
+    for (size_t i = 0; k < count; k++, i++) {
         lane[0][i] += rho[k];
         lane[1][i] += rho[k] * x[k];
-        out->least = rho[k] < out->least ? rho[k] : out->least;
+        lowest[i] = rho[k] < lowest[i] ? rho[k] : lowest[i];
     }
+    out->least = INFINITY;
+    for (size_t i = 0; i < HF_PACK; i++)
+        out->least = lowest[i] < out->least ? lowest[i] : out->least;
     out->mass = hf_pack_sum(lane[0]);
     out->first = hf_pack_sum(lane[1]);
 }

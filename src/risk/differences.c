@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BLOCK = HF_EVENT_BLOCK, BLOCKS_MIN = 2 }; /* as in the table, whose threads have the same events */
+enum { BLOCK = HF_EVENT_BLOCK, BLOCKS_MIN = 4 }; /* as in the table, whose threads have the same events */
 
 struct hf_risk {
     size_t blocks, others; /* classes but the last */
