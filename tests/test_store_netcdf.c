@@ -127,7 +127,14 @@ static void write_errors(hf_solution_writer *writer, size_t dim) {
 
 static void write_solution(const hf_problem *problem) {
     hf_error error = {0};
-    hf_statistics statistics = {.steps = 12, .evaluations = 34, .last_step = 0.25, .seconds = 1.5, .time = 8};
+    hf_statistics statistics = {.steps = 12,
+                                .evaluations = 34,
+                                .last_step = 0.25,
+                                .seconds = 1.5,
+                                .time = 8,
+                                .table_rank = 17,
+                                .table_error = 2.385e-13,
+                                .table_checked = 0.375};
     hf_solution_writer *writer = write_records(problem);
     write_errors(writer, hf_grid_dim(hf_problem_grid(problem)));
     hf_status status = hf_solution_writer_finish(&error, writer, &statistics);
@@ -707,6 +714,33 @@ Test(store_netcdf, rebuilds_a_corpus_exactly) {
     hf_problem_destroy(&found);
     hf_problem_destroy(&problem);
     gsl_rng_free(random);
+}
+
+static double attribute(const char *name) {
+    int file;
+    double value = NAN;
+    cr_assert_eq(nc_open(path, NC_NOWRITE, &file), NC_NOERR);
+    cr_expect_eq(nc_get_att_double(file, NC_GLOBAL, name, &value), NC_NOERR, "%s", name);
+    nc_close(file);
+    return value;
+}
+
+Test(store_netcdf, says_how_the_contexts_were_compressed) {
+    hf_error error = {0};
+    hf_problem *problem;
+    static const char *const overrides[] = {"grid.cells=[12, 17]", "scheme.table_tolerance=2.385e-9"};
+    hf_status status =
+        hf_case_read(&error, SOURCE_ROOT "/cases/retrieval.yaml", 2, overrides, &problem, NULL);
+    cr_assert_eq(status, HF_OK, "%s", error.message);
+    write_solution(problem);
+    cr_expect_eq(attribute("table_rank"), 17);
+    cr_expect_eq(attribute("table_error"), 2.385e-13);
+    cr_expect_eq(attribute("table_checked"), 0.375);
+    cr_expect_eq(attribute("table_tolerance"), 2.385e-9);
+    hf_problem *found = rebuild();
+    cr_expect_eq(hf_problem_table_tolerance(found), 2.385e-9);
+    hf_problem_destroy(&found);
+    hf_problem_destroy(&problem);
 }
 
 Test(store_netcdf, rebuilds_named_problems_exactly) {
