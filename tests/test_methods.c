@@ -340,6 +340,26 @@ Test(methods, agree_at_tight_tolerance) {
         }
 }
 
+/* A method takes the vectors that it says, no more: SUNDIALS does not survive a clone that is refused. */
+Test(methods, hold_the_vectors_that_they_say) {
+    static const size_t held[METHODS] = {28, 21, 12};
+    for (size_t m = 0; m < METHODS; m++) {
+        run *cold = run_toy("retrieval", cold_methods[m], "upwind", 14, 1e-6, 0.785, 0);
+        cr_expect_eq(cold->statistics.vectors, held[m], "%s: %zu", cold_methods[m], cold->statistics.vectors);
+        cr_expect_leq(held[m], hf_method_find(cold_methods[m])->vectors);
+        run_destroy(cold);
+    }
+    toy t = toy_find("gibbs");
+    hf_problem *problem = toy_create(&t);
+    hf_flow *flow;
+    hf_statistics statistics;
+    cr_assert_eq(hf_flow_create(NULL, problem, &flow), HF_OK);
+    cr_assert_eq(hf_flow_integrate(NULL, flow, NULL, NULL, &statistics), HF_OK);
+    cr_expect_eq(statistics.vectors, hf_problem_method(problem)->vectors);
+    hf_flow_destroy(&flow);
+    hf_problem_destroy(&problem);
+}
+
 /* The error follows the tolerance: never above steps * rtol, and at least 100 times less for 1e-5 of it.
  * With a limiter this is said of the risk: the kinks of its slopes take the order from the estimate in the
  * cells that they pass (5e-6 of the density's maximum is left at rtol 1e-8, with cvode 6e-7). */

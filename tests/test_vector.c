@@ -9,6 +9,7 @@
 #include <math.h>
 #include <nvector/nvector_serial.h>
 #include <omp.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { VECTORS = 5, ALL = 2 * VECTORS };
@@ -17,6 +18,7 @@ enum { VECTORS = 5, ALL = 2 * VECTORS };
 typedef struct pair {
     size_t length;
     SUNContext context;
+    hf_states *states;
     gsl_rng *random;
     N_Vector ours[ALL], theirs[ALL];
 } pair;
@@ -33,7 +35,8 @@ static void fill(pair *p, int k) {
 static pair make_pair(size_t length) {
     pair p = {.length = length, .random = make_random(2385)};
     cr_assert_eq(SUNContext_Create(NULL, &p.context), 0);
-    p.ours[0] = hf_vector_create(length - 1, NULL, p.context);
+    cr_assert_eq(hf_states_create(NULL, length, ALL, &p.states), HF_OK);
+    p.ours[0] = hf_vector_create(length - 1, NULL, p.states, p.context);
     p.theirs[0] = N_VNew_Serial((sunindextype)length, p.context);
     for (int k = 1; k < ALL; k++) {
         p.ours[k] = N_VClone(p.ours[0]);
@@ -49,6 +52,7 @@ static void free_pair(pair *p) {
         N_VDestroy(p->ours[k]);
         N_VDestroy(p->theirs[k]);
     }
+    hf_states_destroy(&p->states);
     SUNContext_Free(&p->context);
     gsl_rng_free(p->random);
 }
@@ -166,6 +170,47 @@ Test(vector, fused_operations_are_those_of_the_serial_one) {
         }
         free_pair(&p);
     }
+}
+
+/* Room is used again, arrays are apart and begin at different places of their pages. */
+Test(states, are_apart_and_used_again) {
+    enum { MOST = 9, LENGTH = 1537 };
+    hf_states *states;
+    double *state[MOST];
+    cr_assert_eq(hf_states_create(NULL, LENGTH, MOST, &states), HF_OK);
+    for (int k = 0; k < MOST; k++) {
+        state[k] = hf_states_take(states);
+        for (int i = 0; i < LENGTH; i++) {
+            cr_assert_eq(state[k][i], 0);
+            state[k][i] = 2.385 * k + i;
+        }
+        for (int l = 0; l < k; l++)
+            cr_expect_neq((uintptr_t)state[k] % 4096, (uintptr_t)state[l] % 4096);
+        cr_expect_eq((uintptr_t)state[k] % 64, 0);
+    }
+    cr_expect_null(hf_states_take(states));
+    for (int k = 0; k < MOST; k++)
+        for (int i = 0; i < LENGTH; i++)
+            cr_assert_eq(state[k][i], 2.385 * k + i);
+    hf_states_give(states, state[3]);
+    hf_states_give(states, NULL);
+    hf_states_give(states, state[7]);
+    cr_expect_eq(hf_states_take(states), state[7]);
+    cr_expect_eq(hf_states_take(states), state[3]);
+    cr_expect_null(hf_states_take(states));
+    cr_expect_eq(hf_states_peak(states), MOST);
+    hf_states_destroy(&states);
+    hf_states_destroy(&states);
+}
+
+Test(states, without_room_are_refused) {
+    hf_states *states = (hf_states *)1;
+    hf_error error = {0};
+    cr_expect_eq(hf_states_create(&error, SIZE_MAX / 16, 11, &states), HF_ERR_MEMORY);
+    cr_expect_null(states);
+    cr_expect_eq(hf_states_create(&error, (size_t)1 << 40, 11, &states), HF_ERR_MEMORY);
+    cr_expect_not_null(strstr(error.message, "no memory for the integrator"), "%s", error.message);
+    cr_expect_null(states);
 }
 
 /* One random operation on ours or theirs, of about norm 1 whatever came before. */

@@ -229,6 +229,7 @@ typedef struct hf_statistics {
     long steps, evaluations, error_failures, refused_states, linear_iterations;
     double last_step;
     double seconds;
+    size_t vectors;    /**< density vectors that the method held */
     size_t table_rank; /**< of the compressed contexts, as the two below: hf_table_rank and its like */
     double table_error, table_checked;
     double time;     /**< where the integration ended */

@@ -186,6 +186,7 @@ static void count(const void *self, hf_statistics *statistics) {
     CVodeGetNumSteps(run->memory, &statistics->steps);
     CVodeGetNumErrTestFails(run->memory, &statistics->error_failures);
     CVodeGetLastStep(run->memory, &statistics->last_step);
+    statistics->vectors = hf_states_peak(run->shared.states);
     if (run->linear != NULL)
         CVodeGetNumLinIters(run->memory, &statistics->linear_iterations);
 }

@@ -8,6 +8,7 @@
  * line: the result does not depend on the number of threads. */
 #include "flow/method.h"
 #include "flow/stage_sums.h"
+#include "flow/states.h"
 
 #include <float.h>
 #include <math.h>
@@ -41,7 +42,7 @@ typedef struct dopri5 {
     hf_evolution *evolution;
     size_t line; /* cells of a line */
     size_t lines;
-    double *storage;
+    hf_states *states;
     double *y;          /* shape (cells + 1), as all below: at the start of the last step */
     double *stage[2];   /* by turns; the second holds the end of the last step */
     double *k[STAGES];  /* rates of the stages; the sixth is kept where the second was */
@@ -230,22 +231,20 @@ static void destroy(void **self) {
     dopri5 *run = *self;
     if (run == NULL)
         return;
-    hf_array_destroy(&run->storage);
+    hf_states_destroy(&run->states);
     free(run->note);
     free(run);
     *self = NULL;
 }
 
-/* All arrays of states in one, each on a cache line of its own. */
 static hf_status allocate(hf_error *error, dopri5 *run) {
     double **const each[] = {&run->y,    &run->stage[0], &run->stage[1], &run->k[0], &run->k[1],
                              &run->k[2], &run->k[3],     &run->k[4],     &run->k[6], &run->between};
-    const size_t vectors = sizeof each / sizeof *each, block = 8;
-    size_t stride = (run->evolution->cells / block + 1) * block;
-    HF_TRY(hf_evolution_check_room(error, run->evolution, vectors + 1));
-    HF_TRY(hf_array_create(error, vectors * stride, &run->storage));
-    for (size_t i = 0; i < vectors; i++)
-        *each[i] = run->storage + i * stride;
+    const size_t count = sizeof each / sizeof *each;
+    HF_TRY(hf_ranks_agree(error, run->evolution->ranks,
+                          hf_states_create(error, run->evolution->cells + 1, count, &run->states)));
+    for (size_t i = 0; i < count; i++)
+        *each[i] = hf_states_take(run->states);
     run->k[5] = run->k[1];
     return hf_allocate(error, run->lines, sizeof *run->note, &run->note);
 }
@@ -320,6 +319,7 @@ static void count(const void *self, hf_statistics *statistics) {
     statistics->steps = run->steps;
     statistics->error_failures = run->failures;
     statistics->last_step = run->last_length;
+    statistics->vectors = hf_states_peak(run->states);
 }
 
 const struct hf_stepper hf_dopri5_stepper = {create, destroy, step, state, dense, count};

@@ -126,6 +126,7 @@ static void count(const void *self, hf_statistics *statistics) {
     ERKStepGetNumSteps(run->memory, &statistics->steps);
     ERKStepGetNumErrTestFails(run->memory, &statistics->error_failures);
     ERKStepGetLastStep(run->memory, &statistics->last_step);
+    statistics->vectors = hf_states_peak(run->shared.states);
 }
 
 const struct hf_stepper hf_erk_stepper = {create, destroy, step, state, dense, count};

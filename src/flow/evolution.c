@@ -3,7 +3,6 @@
 #include "flow/method.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* A trial state below -GUARD atol is refused. The guard stands far off: trial states are predictions, which
  * undershoot more than the state that comes of them (`gibbs` takes 4758 steps instead of 400 at 1), and a
@@ -128,15 +127,4 @@ hf_status hf_evolution_raise_stuck(hf_error *error, const hf_evolution *evolutio
         "finite); raise time.atol (now %g), enlarge the box if mass is at a wall, or refine the grid",
         hf_problem_name(hf_flow_problem(evolution->flow)), time, evolution->end, reason, evolution->refused,
         evolution->atol);
-}
-
-hf_status hf_evolution_check_room(hf_error *error, const hf_evolution *evolution, size_t vectors) {
-    size_t bytes = vectors * (evolution->cells + 1) * sizeof(double);
-    void *trial = malloc(bytes);
-    hf_status status = HF_OK;
-    if (trial == NULL)
-        status = hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator: %zu bytes for %zu cells",
-                          bytes, evolution->cells);
-    free(trial);
-    return hf_ranks_agree(error, evolution->ranks, status);
 }

@@ -214,6 +214,7 @@ void hf_integration_statistics(const hf_integration *run, hf_statistics *statist
                                   .table_error = hf_table_error(run->evolution.flow->table),
                                   .table_checked = hf_table_checked(run->evolution.flow->table)};
     run->stepper->count(run->method, statistics);
+    statistics->vectors += HF_COURSE_VECTORS;
 }
 
 hf_status hf_flow_integrate(hf_error *error, hf_flow *flow, const hf_observer *observer, double *rho,

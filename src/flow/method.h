@@ -10,6 +10,10 @@
 #include "flow/flow.h"
 #include <headflow/ranks.h>
 
+/* Densities that the course of an integration holds beside those of a method: the state at the start or at
+ * rest, and a rate of change. */
+enum { HF_COURSE_VECTORS = 2 };
+
 /* The system that a method integrates. */
 typedef struct hf_evolution {
     hf_flow *flow;
@@ -55,9 +59,6 @@ hf_status hf_evolution_raise_rounding(hf_error *error, const hf_evolution *evolu
 hf_status hf_evolution_raise_stuck(hf_error *error, const hf_evolution *evolution, double time,
                                    const char *reason);
 
-/* HF_ERR_MEMORY unless there is room for so many states, on all ranks. Collective. */
-hf_status hf_evolution_check_room(hf_error *error, const hf_evolution *evolution, size_t vectors);
-
 /* A method's insides, one struct of functions a method. Arrays of states have shape (cells + 1). */
 struct hf_stepper {
     /* Ready to step from y at `time`. evolution: borrowed; the method may tighten its local tolerances.
@@ -75,7 +76,7 @@ struct hf_stepper {
      * has been taken. */
     hf_status (*dense)(hf_error *error, void *self, double time, int derivative, const double **y);
 
-    /* Steps, error failures, linear iterations, last step; the rest is the caller's. */
+    /* Steps, error failures, linear iterations, last step, vectors; the rest is the caller's. */
     void (*count)(const void *self, hf_statistics *statistics);
 };
 

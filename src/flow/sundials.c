@@ -15,10 +15,12 @@ hf_status hf_sundials_allocate(hf_error *error, hf_evolution *evolution, size_t 
                                const double *y, hf_sundials *shared) {
     shared->evolution = evolution;
     shared->time = time;
-    HF_TRY(hf_evolution_check_room(error, evolution, vectors));
+    HF_TRY(hf_ranks_agree(
+        error, evolution->ranks,
+        hf_states_create(error, evolution->cells + 1, vectors - HF_COURSE_VECTORS, &shared->states)));
     if (SUNContext_Create(NULL, &shared->context) != 0)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for the integrator");
-    shared->state = hf_vector_create(evolution->cells, evolution->ranks, shared->context);
+    shared->state = hf_vector_create(evolution->cells, evolution->ranks, shared->states, shared->context);
     if (shared->state != NULL)
         shared->state->ops->nvwrmsnorm = rounded_norm;
     shared->between = shared->state != NULL ? N_VClone(shared->state) : NULL;
@@ -35,6 +37,7 @@ void hf_sundials_clear(hf_sundials *shared) {
         N_VDestroy(shared->between);
     if (shared->context != NULL)
         SUNContext_Free(&shared->context);
+    hf_states_destroy(&shared->states);
     *shared = (hf_sundials){0};
 }
 

@@ -3,12 +3,14 @@
 #define HF_FLOW_SUNDIALS_H
 
 #include "flow/method.h"
+#include "flow/states.h"
 
 #include <sundials/sundials_nvector.h>
 
 /* The first member of an integrator's own struct, which its callbacks are told as `user`. */
 typedef struct hf_sundials {
     hf_evolution *evolution;
+    hf_states *states; /* of all vectors */
     SUNContext context;
     N_Vector state, between; /* y, and y (or its derivative) at a time inside the last step */
     double time;

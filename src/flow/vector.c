@@ -13,10 +13,12 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct content {
     hf_queue *queue; /* shared by all clones */
-    double length;   /* over all ranks */
+    hf_states *states;
+    double length; /* over all ranks */
     double *values;
 } content;
 
@@ -194,7 +196,7 @@ static void op_destroy(N_Vector v) {
     if (of(v) != NULL) {
         hf_queue_flush(of(v)->queue);
         hf_queue_release(of(v)->queue);
-        hf_array_destroy(&of(v)->values);
+        hf_states_give(of(v)->states, array(v));
         free(of(v));
         v->content = NULL;
     }
@@ -202,7 +204,7 @@ static void op_destroy(N_Vector v) {
 }
 
 /* A vector that becomes an owner of the queue; NULL, and the queue let go, when there is no room. */
-static N_Vector create(hf_queue *queue, double length, SUNContext context) {
+static N_Vector create(hf_queue *queue, hf_states *states, double length, SUNContext context) {
     N_Vector v = N_VNewEmpty(context);
     content *c = NULL;
     if (v == NULL || hf_allocate(NULL, 1, sizeof *c, &c) != HF_OK) {
@@ -212,28 +214,30 @@ static N_Vector create(hf_queue *queue, double length, SUNContext context) {
     }
     v->content = c;
     c->queue = queue;
+    c->states = states;
     c->length = length;
-    if (hf_array_create(NULL, hf_queue_count(queue) + 1, &c->values) != HF_OK) {
-        op_destroy(v);
-        return NULL;
-    }
-    return v;
+    c->values = hf_states_take(states);
+    if (c->values != NULL)
+        return v;
+    op_destroy(v);
+    return NULL;
 }
 
 static N_Vector op_clone(N_Vector v) {
-    N_Vector clone = create(hf_queue_share(of(v)->queue), of(v)->length, v->sunctx);
+    N_Vector clone = create(hf_queue_share(of(v)->queue), of(v)->states, of(v)->length, v->sunctx);
     if (clone != NULL)
         N_VCopyOps(v, clone);
     return clone;
 }
 
-N_Vector hf_vector_create(size_t count, const hf_ranks *ranks, SUNContext context) {
+N_Vector hf_vector_create(size_t count, const hf_ranks *ranks, hf_states *states, SUNContext context) {
     hf_queue *queue = hf_queue_create(count, ranks);
     double length = (double)count;
     hf_ranks_sum(ranks, 1, &length);
-    N_Vector v = queue != NULL ? create(queue, length + 1, context) : NULL;
+    N_Vector v = queue != NULL ? create(queue, states, length + 1, context) : NULL;
     if (v == NULL)
         return NULL;
+    memset(array(v), 0, (count + 1) * sizeof(double));
     v->ops->nvgetvectorid = op_id;
     v->ops->nvclone = op_clone;
     v->ops->nvdestroy = op_destroy;
