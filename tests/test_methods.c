@@ -346,7 +346,8 @@ Test(methods, hold_the_vectors_that_they_say) {
     for (size_t m = 0; m < METHODS; m++) {
         run *cold = run_toy("retrieval", cold_methods[m], "upwind", 14, 1e-6, 0.785, 0);
         cr_expect_eq(cold->statistics.vectors, held[m], "%s: %zu", cold_methods[m], cold->statistics.vectors);
-        cr_expect_leq(held[m], hf_method_find(cold_methods[m])->vectors);
+        if (m > 0) /* cvode needs more with a temperature */
+            cr_expect_eq(held[m], hf_method_find(cold_methods[m])->vectors);
         run_destroy(cold);
     }
     toy t = toy_find("gibbs");
@@ -498,7 +499,7 @@ Test(methods, do_not_depend_on_the_number_of_threads) {
         run *all[3];
         for (int threads = 1; threads <= 3; threads++) {
             omp_set_num_threads(threads);
-            all[threads - 1] = run_toy("retrieval", cold_methods[m], "upwind", 182, 1e-4, 0.1, 0);
+            all[threads - 1] = run_toy("retrieval", cold_methods[m], "upwind", 182, 1e-4, 0.0238, 0);
         }
         for (int k = 1; k < 3; k++) {
             size_t all_cells = all[0]->outputs * all[0]->cells;
