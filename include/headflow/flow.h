@@ -172,6 +172,10 @@ hf_status hf_problem_initial(hf_error *error, const hf_problem *problem, double 
  *  @return HF_ERR_INPUT, alike on all ranks, when the grid cannot be divided among them */
 hf_status hf_problem_divide(hf_error *error, const hf_problem *problem, hf_grid **part);
 
+/** Into how many parts hf_problem_divide cuts each axis for a number of ranks, or why it cannot, as
+ * hf_grid_factors. Not collective. @param[out] parts shape (D) */
+hf_status hf_problem_factors(hf_error *error, const hf_problem *problem, size_t ranks, size_t parts[]);
+
 /** The share that a part of the problem's grid has of the initial density, the same numbers to the bit.
  *  @param[out] rho  shape (cells of the part) */
 hf_status hf_problem_initial_part(hf_error *error, const hf_problem *problem, const hf_grid *part,

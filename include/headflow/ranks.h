@@ -30,6 +30,7 @@ void hf_ranks_abort(const hf_ranks *ranks, int exit_code) __attribute__((noretur
 
 size_t hf_ranks_count(const hf_ranks *ranks); /**< 1 for NULL; not collective */
 size_t hf_ranks_index(const hf_ranks *ranks); /**< 0 for NULL; not collective */
+size_t hf_ranks_here(const hf_ranks *ranks);  /**< how many are on this machine; 1 for NULL; not collective */
 
 /** Replace each entry by its sum, minimum or maximum over the ranks, the same to the bit on all of them.
  *  @param[in,out] x  shape (count) */

@@ -21,7 +21,7 @@ static const double spin = 1e-3;
 struct hf_ranks {
     MPI_Comm communicator;
     MPI_Comm agreement; /* of its own: it is never taken for a message of the work that others are still at */
-    int count, index;
+    int count, index, here;
 };
 
 MPI_Comm hf_ranks_communicator(const hf_ranks *ranks) {
@@ -50,6 +50,10 @@ hf_status hf_ranks_start(hf_error *error, hf_ranks **out) {
     MPI_Comm_dup(MPI_COMM_WORLD, &ranks->agreement);
     MPI_Comm_size(ranks->communicator, &ranks->count);
     MPI_Comm_rank(ranks->communicator, &ranks->index);
+    MPI_Comm machine;
+    MPI_Comm_split_type(ranks->communicator, MPI_COMM_TYPE_SHARED, ranks->index, MPI_INFO_NULL, &machine);
+    MPI_Comm_size(machine, &ranks->here);
+    MPI_Comm_free(&machine);
     *out = ranks;
     if (provided < MPI_THREAD_SERIALIZED)
         return hf_raise(error, HF_ERR_INPUT, "this MPI serves no threads; expected MPI_THREAD_SERIALIZED");
@@ -78,6 +82,10 @@ size_t hf_ranks_count(const hf_ranks *ranks) {
 
 size_t hf_ranks_index(const hf_ranks *ranks) {
     return ranks != NULL ? (size_t)ranks->index : 0;
+}
+
+size_t hf_ranks_here(const hf_ranks *ranks) {
+    return ranks != NULL ? (size_t)ranks->here : 1;
 }
 
 static int part(size_t count, size_t done) {
@@ -191,6 +199,10 @@ size_t hf_ranks_count(const hf_ranks *ranks) {
 size_t hf_ranks_index(const hf_ranks *ranks) {
     (void)ranks;
     return 0;
+}
+size_t hf_ranks_here(const hf_ranks *ranks) {
+    (void)ranks;
+    return 1;
 }
 void hf_ranks_sum(const hf_ranks *ranks, size_t count, double *x) {
     (void)ranks, (void)count, (void)x;

@@ -2,6 +2,7 @@
 #include "flow/flow.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,17 +34,32 @@ enum { RANK_LIKELY = 64 };
 /* Parts of a support that a quadrature takes at least: 128 nodes, for profiles narrower than a cell. */
 enum { PANELS_MIN = 16 };
 
+/* The largest part of the grid, or all of it where it cannot be divided among the ranks: not all that they do
+ * together divides it. */
+static hf_status largest_part(hf_error *error, const hf_problem *problem, hf_grid **part) {
+    size_t parts[HF_DIM_MAX] = {1, 1, 1, 1}, first[HF_DIM_MAX], cells[HF_DIM_MAX];
+    (void)hf_problem_factors(NULL, problem, hf_ranks_count(problem->ranks), parts);
+    hf_grid_box(problem->grid, parts, 0, first, cells);
+    return hf_grid_part(error, problem->grid, first, cells, part);
+}
+
 static hf_status check_memory(hf_error *error, const hf_problem *problem) {
-    double state = (double)hf_grid_cells(problem->grid) * sizeof(double) * (double)problem->method->vectors;
-    double table = hf_table_bytes(problem->model, problem->grid, RANK_LIKELY);
+    hf_grid *part;
+    HF_TRY(largest_part(error, problem, &part));
+    size_t cells = hf_grid_cells(part), here = hf_ranks_here(problem->ranks);
+    double state = (double)cells * sizeof(double) * (double)problem->method->vectors;
+    double table = hf_table_bytes(problem->model, part, RANK_LIKELY);
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (state + table > memory)
-        return hf_raise(
-            error, HF_ERR_INPUT,
-            "the grid does not fit in memory: %zu cells need %.3g GiB (%zu vectors of the integrator) "
-            "and the context table %.3g GiB; this machine has %.3g GiB",
-            hf_grid_cells(problem->grid), state / GIB, problem->method->vectors, table / GIB, memory / GIB);
-    return HF_OK;
+    hf_grid_destroy(&part);
+    if ((state + table) * (double)here <= memory)
+        return HF_OK;
+    char processes[48] = "";
+    if (hf_ranks_count(problem->ranks) > 1)
+        snprintf(processes, sizeof processes, " for %zu such processes", here);
+    return hf_raise(error, HF_ERR_INPUT,
+                    "the grid does not fit in memory: %zu cells need %.3g GiB (%zu vectors of the "
+                    "integrator) and the context table %.3g GiB; this machine has %.3g GiB%s",
+                    cells, state / GIB, problem->method->vectors, table / GIB, memory / GIB, processes);
 }
 
 static hf_status check_profile(hf_error *error, const hf_profile *p, const hf_axis *axis) {
@@ -442,7 +458,18 @@ hf_status hf_problem_initial(hf_error *error, const hf_problem *problem, double 
     return hf_problem_initial_part(error, problem, problem->grid, rho);
 }
 
+/* Cells that a part has at least: as many as the halo. One more for a dual flux, which may take a cell next
+ * to a wall to hold less than it does: no other part is to see such a cell in its halo. */
+static size_t least_cells(const hf_problem *problem) {
+    return (size_t)problem->flux->halo + problem->flux->dual;
+}
+
+hf_status hf_problem_factors(hf_error *error, const hf_problem *problem, size_t ranks, size_t parts[]) {
+    return hf_grid_factors(error, problem->grid, hf_model_attention_coordinates(problem->model),
+                           least_cells(problem), ranks, parts);
+}
+
 hf_status hf_problem_divide(hf_error *error, const hf_problem *problem, hf_grid **part) {
     return hf_grid_divide(error, problem->grid, hf_model_attention_coordinates(problem->model),
-                          (size_t)problem->flux->halo, problem->ranks, part);
+                          least_cells(problem), problem->ranks, part);
 }

@@ -63,9 +63,7 @@ static hf_status coarsen(hf_error *error, const hf_problem *problem, int times, 
 
 static bool divides(const hf_problem *problem, size_t ranks) {
     size_t parts[HF_DIM_MAX];
-    return hf_grid_factors(NULL, hf_problem_grid(problem),
-                           hf_model_attention_coordinates(hf_problem_model(problem)),
-                           (size_t)hf_problem_flux(problem)->halo, ranks, parts) == HF_OK;
+    return hf_problem_factors(NULL, problem, ranks, parts) == HF_OK;
 }
 
 hf_status hf_estimate_divides(hf_error *error, const hf_problem *problem) {

@@ -83,9 +83,9 @@ hf_status hf_transport_create(hf_error *error, const hf_grid *grid, const hf_flu
         return hf_raise(error, HF_ERR_INPUT, "flux %s with temperature %g; expected %s or a duality flux",
                         flux->name, temperature, temperature > 0 ? "scharfetter-gummel" : "upwind, muscl");
     for (size_t d = 0; d < hf_grid_dim(grid); d++)
-        if (hf_grid_axis(grid, d)->cells < flux->cells_min)
+        if (hf_grid_whole_cells(grid, d) < flux->cells_min)
             return hf_raise(error, HF_ERR_INPUT, "axis %s: %zu cells; flux %s expects at least %zu",
-                            hf_grid_axis(grid, d)->name, hf_grid_axis(grid, d)->cells, flux->name,
+                            hf_grid_axis(grid, d)->name, hf_grid_whole_cells(grid, d), flux->name,
                             flux->cells_min);
     hf_transport *transport;
     HF_TRY(hf_allocate(error, 1, sizeof *transport, &transport));
