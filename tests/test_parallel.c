@@ -5,7 +5,9 @@
 #include "flow/precondition.h"
 #include "grid/halo.h"
 #include "grid/transpose.h"
+#include <headflow/case.h>
 #include <headflow/store.h>
+#include <headflow/theory.h>
 
 #include <math.h>
 #include <stdint.h>
@@ -440,6 +442,238 @@ static void check_writer(void) {
     hf_problem_destroy(&problem);
 }
 
+/* ---- whole runs --------------------------------------------------------------------------------------- */
+
+enum { OVERRIDES = 6, OUTPUTS = 3, LOGITS_MAX = 400, SIZE_MAX_OF_LOGITS = 64 };
+enum { MEMBERS = sizeof(hf_record) / sizeof(double) };
+
+static hf_problem *read_problem(const hf_ranks *who, const char *name, const char *const *overrides) {
+    hf_error error = {0};
+    char path[512];
+    size_t count = 0;
+    hf_problem *problem;
+    snprintf(path, sizeof path, SOURCE_ROOT "/cases/%s.yaml", name);
+    while (count < OVERRIDES && overrides[count] != NULL)
+        count++;
+    must(hf_case_read_shared(&error, who, path, count, overrides, &problem, NULL), &error);
+    return problem;
+}
+
+/* All that an integration tells: at output times the record and the density, and the logits. */
+typedef struct course {
+    size_t cells, size, outputs, logits;
+    hf_record record[OUTPUTS + 1];
+    double *rho[OUTPUTS + 1];
+    double time[LOGITS_MAX], z[LOGITS_MAX][SIZE_MAX_OF_LOGITS];
+    hf_statistics statistics;
+} course;
+
+static hf_status take_output(hf_error *error, void *self, const hf_record *record, const double *rho) {
+    (void)error;
+    course *c = self;
+    c->record[c->outputs] = *record;
+    c->rho[c->outputs] = make_array(c->cells);
+    memcpy(c->rho[c->outputs++], rho, c->cells * sizeof *rho);
+    return HF_OK;
+}
+
+static hf_status take_logits(hf_error *error, void *self, double time, const double *z) {
+    (void)error;
+    course *c = self;
+    if (c->logits < LOGITS_MAX && c->size <= SIZE_MAX_OF_LOGITS) {
+        c->time[c->logits] = time;
+        memcpy(c->z[c->logits], z, c->size * sizeof *z);
+    }
+    c->logits++;
+    return HF_OK;
+}
+
+static course *follow(const hf_problem *problem) {
+    hf_error error = {0};
+    hf_flow *flow;
+    course *c;
+    must(hf_allocate(&error, 1, sizeof *c, &c), &error);
+    must(hf_flow_create(&error, problem, &flow), &error);
+    const hf_events *events = hf_problem_events(problem);
+    c->cells = hf_grid_cells(hf_flow_grid(flow));
+    c->size = hf_events_count(events) * hf_events_classes(events);
+    hf_observer observer = {.self = c, .output = take_output, .logits = take_logits};
+    must(hf_flow_integrate(&error, flow, &observer, NULL, &c->statistics), &error);
+    hf_flow_destroy(&flow);
+    return c;
+}
+
+static void forget(course **c) {
+    for (size_t k = 0; k < (*c)->outputs; k++)
+        hf_array_destroy(&(*c)->rho[k]);
+    free(*c);
+    *c = NULL;
+}
+
+/* Largest difference of two records, relative where numbers are above 1. */
+static double difference_of_records(const hf_record *a, const hf_record *b) {
+    const double *x = (const double *)a, *y = (const double *)b;
+    double most = 0;
+    for (size_t i = 0; i < sizeof *a / sizeof *x; i++) {
+        double d = fabs(x[i] - y[i]) / fmax(1, fabs(y[i]));
+        most = d <= most ? most : d;
+    }
+    return most;
+}
+
+static double largest(size_t count, const double *x) {
+    double most = 0;
+    for (size_t i = 0; i < count; i++)
+        most = fmax(most, fabs(x[i]));
+    return most;
+}
+
+/* Largest difference of a course on ranks from one alone; infinite when they did not do the same. */
+static double difference_of_courses(const hf_problem *shared, const course *on_ranks, const course *alone) {
+    hf_error error = {0};
+    hf_grid *part;
+    size_t logits = alone->logits;
+    if (on_ranks->outputs != alone->outputs || on_ranks->logits != logits || logits > LOGITS_MAX ||
+        on_ranks->statistics.steps != alone->statistics.steps ||
+        on_ranks->statistics.evaluations != alone->statistics.evaluations || alone->size > SIZE_MAX_OF_LOGITS)
+        return INFINITY;
+    must(hf_problem_divide(&error, shared, &part), &error);
+    double most = difference(logits, on_ranks->time, alone->time);
+    for (size_t k = 0; k < logits; k++)
+        most = fmax(most, difference(alone->size, on_ranks->z[k], alone->z[k]));
+    for (size_t k = 0; k < alone->outputs; k++) {
+        double *expected = share(hf_problem_grid(shared), part, alone->rho[k]);
+        most = fmax(most, difference_of_records(&on_ranks->record[k], &alone->record[k]));
+        most = fmax(most, difference(on_ranks->cells, on_ranks->rho[k], expected) /
+                              fmax(1, largest(alone->cells, alone->rho[k])));
+        hf_array_destroy(&expected);
+    }
+    hf_grid_destroy(&part);
+    return most;
+}
+
+/* Every flux and method, one and two divided axes, an angle, heat; parts as narrow as they may be on 4 ranks.
+ */
+static const struct {
+    const char *name, *what;
+    const char *overrides[OVERRIDES];
+} runs[] = {
+    {"retrieval", "muscl by cvode", {"grid.cells=[21,24]", "time.end=2"}},
+    {"retrieval", "upwind by erk", {"grid.cells=[4,24]", "scheme.flux=upwind", "time.method=erk"}},
+    {"retrieval", "muscl by dopri5 on narrow parts", {"grid.cells=[8,24]", "time.method=dopri5"}},
+    {"retrieval",
+     "duality7 by dopri5",
+     {"grid.cells=[20,24]", "scheme.flux=duality7", "time.method=dopri5", "time.end=2"}},
+    {"angle", "duality5 on an angle", {"grid.cells=[22,20]", "scheme.flux=duality5", "time.end=1"}},
+    {"angle", "muscl on an angle", {"grid.cells=[22,20]", "time.end=1"}},
+    {"qkv", "muscl, two divided axes", {"grid.cells=[14,13,8]", "time.end=1", "time.method=dopri5"}},
+    {"qkv", "duality7, two divided axes", {"grid.cells=[15,14,10]", "scheme.flux=duality7", "time.end=0.5"}},
+    {"gibbs", "scharfetter-gummel by BDF", {"grid.cells=[18,16]", "time.end=2", "time.rtol=1e-6"}},
+    {"gibbs",
+     "scharfetter-gummel, ridge, to rest",
+     {"grid.cells=[18,16]", "time.end=40", "time.stop=1e-3", "regularisation.ridge=0.385", "time.rtol=1e-6"}},
+};
+
+static void check_runs(void) {
+    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) {
+        const char *overrides[OVERRIDES] = {"time.outputs=3"};
+        memcpy(overrides + 1, runs[k].overrides, (OVERRIDES - 1) * sizeof *overrides);
+        hf_problem *shared = read_problem(ranks, runs[k].name, overrides);
+        hf_problem *own = read_problem(NULL, runs[k].name, overrides);
+        course *on_ranks = follow(shared), *alone = follow(own);
+        double most = difference_of_courses(shared, on_ranks, alone);
+        if (most > 1e-12)
+            fprintf(stderr, "# %s: %.3g (%ld steps, %ld alone)\n", runs[k].what, most,
+                    on_ranks->statistics.steps, alone->statistics.steps);
+        check(most <= 1e-12, runs[k].what);
+        check(same_everywhere(on_ranks->outputs * MEMBERS, (const double *)on_ranks->record),
+              "  and records are the same on all ranks");
+        forget(&on_ranks);
+        forget(&alone);
+        hf_problem_destroy(&shared);
+        hf_problem_destroy(&own);
+    }
+}
+
+/* Of a density that is no state of any run, positive or not. */
+static void check_diagnose(const char *name, const char *const *overrides) {
+    hf_error error = {0};
+    hf_flow *divided, *whole;
+    hf_record a = {0}, b = {0};
+    hf_problem *shared = read_problem(ranks, name, overrides), *own = read_problem(NULL, name, overrides);
+    const hf_grid *grid = hf_problem_grid(own);
+    must(hf_flow_create(&error, shared, &divided), &error);
+    must(hf_flow_create(&error, own, &whole), &error);
+    double *rho = random_density(grid), *part_of_rho = share(grid, hf_flow_grid(divided), rho);
+    size_t cells = hf_grid_cells(hf_flow_grid(divided));
+    must(hf_flow_diagnose(&error, divided, part_of_rho, &a), &error);
+    must(hf_flow_diagnose(&error, whole, rho, &b), &error);
+    check(difference_of_records(&a, &b) <= 1e-12, "diagnostics of a divided density");
+    double *psi = make_array(hf_grid_cells(grid)), *part_of_psi = make_array(cells);
+    hf_flow_potential(divided, part_of_rho, part_of_psi);
+    hf_flow_potential(whole, rho, psi);
+    double *expected = share(grid, hf_flow_grid(divided), psi);
+    check(difference(cells, part_of_psi, expected) <= 1e-12, "its potential");
+    double *const arrays[] = {rho, part_of_rho, psi, part_of_psi, expected};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        free(arrays[i]);
+    hf_flow_destroy(&divided);
+    hf_flow_destroy(&whole);
+    hf_problem_destroy(&shared);
+    hf_problem_destroy(&own);
+}
+
+/* Its coarser grids are divided too; too coarse ones are refused before the run. */
+static void check_estimate(void) {
+    static const char *const fine[OVERRIDES] = {"grid.cells=[18,21]", "time.outputs=3", "time.end=1",
+                                                "scheme.flux=upwind"};
+    static const char *const coarse[OVERRIDES] = {"grid.cells=[8,21]", "time.outputs=3", "time.end=1",
+                                                  "scheme.flux=muscl"};
+    hf_error error = {0};
+    hf_problem *shared = read_problem(ranks, "retrieval", fine), *own = read_problem(NULL, "retrieval", fine);
+    course *on_ranks = follow(shared), *alone = follow(own);
+    hf_record a[OUTPUTS], b[OUTPUTS];
+    must(hf_estimate_divides(&error, shared), &error);
+    must(hf_estimate_run(&error, shared, OUTPUTS, on_ranks->record, a), &error);
+    must(hf_estimate_run(&error, own, OUTPUTS, alone->record, b), &error);
+    double most = 0;
+    for (size_t k = 1; k < OUTPUTS; k++) {
+        most = fmax(most, fabs(a[k].risk - b[k].risk));
+        most = fmax(most, fabs(a[k].dissipated - b[k].dissipated));
+    }
+    check(b[1].risk > 1e-6 && most <= 1e-12, "error estimates on ranks");
+    forget(&on_ranks);
+    forget(&alone);
+    hf_problem_destroy(&shared);
+    hf_problem_destroy(&own);
+    shared = read_problem(ranks, "retrieval", coarse); /* 3 cells, on the coarsest grid, for one rank */
+    hf_status status = hf_estimate_divides(&error, shared);
+    check(hf_ranks_count(ranks) == 1 ? status == HF_OK
+                                     : status == HF_ERR_INPUT && strstr(error.message, "at most 1 ") != NULL,
+          "coarser grids that cannot be divided are refused");
+    hf_problem_destroy(&shared);
+}
+
+/* A method that gives up does so on all ranks, with the same words. */
+static void check_failure(void) {
+    static const char *const methods[] = {"time.method=cvode", "time.method=dopri5"};
+    bool alike = true;
+    for (size_t m = 0; m < 2; m++) {
+        const char *overrides[OVERRIDES] = {"grid.cells=[8,9]", "time.rtol=1e-19", "time.atol=1e-40",
+                                            methods[m]};
+        hf_error error = {0};
+        hf_flow *flow;
+        hf_problem *problem = read_problem(ranks, "retrieval", overrides);
+        must(hf_flow_create(&error, problem, &flow), &error);
+        hf_status status = hf_flow_integrate(&error, flow, NULL, NULL, NULL);
+        double length = (double)strlen(error.message), code = status;
+        alike = alike && status == HF_ERR_NUMERIC && same_everywhere(1, &code) && same_everywhere(1, &length);
+        hf_flow_destroy(&flow);
+        hf_problem_destroy(&problem);
+    }
+    check(alike, "methods give up on all ranks");
+}
+
 static void check_refusal(void) {
     hf_error error = {0};
     hf_grid *whole, *part;
@@ -462,6 +696,14 @@ int main(void) {
     check_initial();
     check_writer();
     check_refusal();
+    check_runs();
+    check_diagnose("retrieval",
+                   (const char *const[OVERRIDES]){"grid.cells=[17,12]", "regularisation.ridge=0.385"});
+    check_diagnose("angle", (const char *const[OVERRIDES]){"grid.cells=[22,12]", "scheme.flux=duality7"});
+    check_diagnose("qkv", (const char *const[OVERRIDES]){"grid.cells=[11,9,7]", "scheme.flux=upwind"});
+    check_diagnose("gibbs", (const char *const[OVERRIDES]){"grid.cells=[12,9]"});
+    check_estimate();
+    check_failure();
     if (hf_ranks_index(ranks) == 0)
         printf("1..%d\n", checks);
     hf_ranks_stop(&ranks);
