@@ -67,6 +67,43 @@ complains_once '\bfile\b'
 together 1 0 run translate --quiet -o alone
 check '  and one process under mpirun runs all' test -s alone/solution.nc
 
+# ---- one density over several processes --------------------------------------------------------------------
+cat >agree.py <<'END'
+"""agree.py A B: whether all variables of two files differ by 1e-12 at most, relative where they exceed 1."""
+import sys
+import numpy
+from netCDF4 import Dataset
+a, b = (Dataset(path) for path in sys.argv[1:])
+assert a.variables.keys() == b.variables.keys() and len(a.variables) > 20
+for name, variable in a.variables.items():
+    x, y = variable[:], b[name][:]
+    assert x.shape == y.shape, name
+    if x.dtype.kind == 'f':
+        assert numpy.ma.count_masked(x) == numpy.ma.count_masked(y), name
+        if numpy.ma.count(x) > 0:
+            assert abs(x - y).max() <= 1e-12 * max(1, abs(x).max()), name
+    else:
+        assert (x == y).all(), name
+END
+for given in 'retrieval 2 grid.cells=[48,40] error=estimate' 'qkv 4 grid.cells=[16,14,12] scheme.flux=duality7' \
+  'gibbs 3 grid.cells=[24,24] time.end=10'; do
+  read -r name count sets <<<"$given"
+  # shellcheck disable=SC2086
+  options=(run "$name" $(printf -- '--set %s ' $sets) --set time.outputs=5 --json)
+  returns 0 "${options[@]}" -o "run1$name" --quiet
+  together "$count" 0 "${options[@]}" -o "run$name"
+  says_once '^  wrote run'
+  says_once '"case": "'"$name"
+  check '  and agrees with one process to 1e-12' "$python" agree.py "run1$name/solution.nc" "run$name/solution.nc"
+done
+together 2 2 run translate -o refused
+complains_once 'without attention axes cannot be divided; expected 1'
+together 4 2 run retrieval --set grid.cells=[8,24] --set scheme.flux=muscl --set error=estimate -o refused
+complains_once 'error estimate.* expected at most 1'
+leaves_no refused
+together 2 3 run retrieval --quiet --set time.rtol=1e-19 --set time.atol=1e-30 -o refused
+complains_once 'below rounding'
+
 # ---- ensembles ---------------------------------------------------------------------------------------------
 small=(--set 'particles.heads=[16,64]' --set particles.seeds=8 --set 'particles.step=[0.05]')
 returns 0 sgd retrieval --quiet "${small[@]}" -o one
