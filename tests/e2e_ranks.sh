@@ -86,7 +86,7 @@ for name, variable in a.variables.items():
         assert (x == y).all(), name
 END
 for given in 'retrieval 2 grid.cells=[48,40] error=estimate' 'qkv 4 grid.cells=[16,14,12] scheme.flux=duality7' \
-  'gibbs 3 grid.cells=[24,24] time.end=10'; do
+  'gibbs 3 grid.cells=[24,24] time.end=1'; do
   read -r name count sets <<<"$given"
   # shellcheck disable=SC2086
   options=(run "$name" $(printf -- '--set %s ' $sets) --set time.outputs=5 --json)
