@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Several processes: bash tests/e2e_ranks.sh PROGRAM TEST_RANKS. Output and messages come once and the exit code is
 # the documented one; ensembles have the content that one process gives; what ends one process ends all.
+test_ranks=$(readlink -f "${2:?the path of test-ranks}") # before the folder changes
 # shellcheck source-path=SCRIPTDIR source=e2e.sh
 source "$(dirname "$(readlink -f "$0")")/e2e.sh"
-test_ranks=$(readlink -f "${2:?the path of test-ranks}")
 
 command -v mpirun >/dev/null || skip 'mpirun is missing'
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
