@@ -186,6 +186,7 @@ static hf_status create_arrays(hf_error *error, hf_table *table) {
     HF_TRY(hf_allocate(error, table->rows, sizeof *table->wide, &table->wide));
     HF_TRY(hf_allocate(error, table->weight.blocks * HF_TALL, sizeof *table->row, &table->row));
     HF_TRY(hf_array_create(error, table->line, &table->center));
+    HF_TRY(hf_array_create(error, table->value_cells / table->line * HF_VALUE_MAX, &table->other_values));
     HF_TRY(hf_array_create(error, HF_CHUNKS_MAX, &table->minimum));
     HF_TRY(hf_array_create(error, hf_grid_dim(table->grid) * HF_CHUNKS_MAX, &table->speed));
     HF_TRY(hf_array_create(error, HF_CHUNKS_MAX * table->columns * HF_PACK, &table->partial));
@@ -233,6 +234,8 @@ hf_status hf_table_create(hf_error *error, const hf_model *model, const hf_grid 
     }
     for (size_t k = 0; model->values > 0 && k < table->line; k++)
         table->center[k] = hf_grid_center(grid, hf_grid_dim(grid) - 1, k);
+    for (size_t l = 0; model->values > 1 && l < table->value_cells / table->line; l++)
+        hf_table_line_values(table, l * table->line, table->other_values + l * (model->values - 1));
     *out = table;
     return HF_OK;
 }
@@ -244,6 +247,7 @@ void hf_table_destroy(hf_table **table) {
     hf_tall_destroy(&(*table)->difference);
     hf_tall_destroy(&(*table)->last);
     hf_array_destroy(&(*table)->center);
+    hf_array_destroy(&(*table)->other_values);
     hf_array_destroy(&(*table)->minimum);
     hf_array_destroy(&(*table)->speed);
     hf_array_destroy(&(*table)->partial);

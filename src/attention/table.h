@@ -11,13 +11,14 @@ struct hf_table {
     const hf_grid *grid;
     hf_sampling sampling;
     size_t first[HF_ATTENTION_MAX], cells[HF_ATTENTION_MAX], margin[HF_ATTENTION_MAX]; /* of the box */
-    size_t rows;        /* alpha-cells of the box */
-    size_t wide_rows;   /* those with the margins */
-    size_t value_cells; /* cells of the full grid a row */
-    size_t line;        /* cells along the last value axis (1 without value axes): contiguous */
-    double *center;     /* of the last value axis: shape (line) */
-    size_t *wide;       /* where a row of the box is among those with the margins: shape (rows) */
-    size_t *row;        /* and back: the row + 1, or 0 in a margin; shape (blocks of `weight` * HF_TALL) */
+    size_t rows;          /* alpha-cells of the box */
+    size_t wide_rows;     /* those with the margins */
+    size_t value_cells;   /* cells of the full grid a row */
+    size_t line;          /* cells along the last value axis (1 without value axes): contiguous */
+    double *center;       /* of the last value axis: shape (line) */
+    double *other_values; /* of the other value axes: shape (lines of a row, n_v - 1) */
+    size_t *wide;         /* where a row of the box is among those with the margins: shape (rows) */
+    size_t *row;          /* and back: the row + 1, or 0 in a margin; shape (blocks of `weight` * HF_TALL) */
 
     double tolerance, error, checked;
     size_t rank;
