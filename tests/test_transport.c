@@ -410,11 +410,7 @@ static double gummel_flux(double x, double tau, double h, double left, double ri
     static const double zero;
     double flux;
     hf_velocity u = {.base = x * tau / (h * h)};
-    hf_faces faces = {.rho = {&left, &right},
-                      .u = &u,
-                      .x = &zero,
-                      .diffusion = tau / (h * h),
-                      .flux = &flux};
+    hf_faces faces = {.rho = {&left, &right}, .u = &u, .x = &zero, .diffusion = tau / (h * h), .flux = &flux};
     hf_flux_find("scharfetter-gummel")->kernels->along(1, 1, &faces);
     return h * flux;
 }
