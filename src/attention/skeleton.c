@@ -32,11 +32,6 @@ enum {
  * and columns of C are there, by their largest entry, which is what the tolerance is about. */
 static const double margin = 0.25, entry_margin = 0.5;
 
-/* Where not all entries are looked at, pivots are sought to this share of the tolerance: events outside of
- * the sample err more than those in it (20000 events with strong random scores: 8 to 11 times the tolerance
- * at a share of 1, 3 times at 0.3, no less at 0.2). */
-static const double unseen = 0.3;
-
 typedef struct sketch {
     size_t count;      /* events of the sample, repetitions included */
     size_t directions; /* columns an event */
@@ -540,12 +535,10 @@ static hf_status try_sketch(hf_error *error, hf_skeleton *skeleton, const attemp
 
 static hf_status build(hf_error *error, hf_skeleton *skeleton, double tolerance, gsl_rng *random, check *c) {
     const hf_contexts *contexts = &skeleton->contexts;
+    attempt a = {.columns = SKETCH_FIRST, .candidates = CANDIDATES_FIRST, .tolerance = tolerance};
     HF_TRY(check_create(error, contexts, random, c));
     skeleton->checked = (double)c->rows / (double)contexts->rows * (double)c->events /
                         (double)hf_events_count(contexts->model->events);
-    attempt a = {.columns = SKETCH_FIRST,
-                 .candidates = CANDIDATES_FIRST,
-                 .tolerance = skeleton->checked < 1 ? unseen * tolerance : tolerance};
     for (size_t round = 0; round < ROUNDS_MAX; round++) {
         bool full;
         HF_TRY(try_sketch(error, skeleton, &a, random, &full));
