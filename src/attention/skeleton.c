@@ -21,6 +21,7 @@
 enum {
     SKETCH_FIRST = 512,         /* columns of the first sketch */
     CANDIDATES_FIRST = 1024,    /* rows among which pivots are chosen first */
+    ROWS_LOOKED_AT = 8,         /* at least, for the error */
     ROUNDS_MAX = 8,             /* attempts at a small error */
     WORST = 64,                 /* events that join the sample after an attempt */
     EXPONENTIALS_MAX = 1 << 25, /* what a measurement of the error may cost */
@@ -384,11 +385,10 @@ static hf_status check_create(hf_error *error, const hf_contexts *contexts, gsl_
     size_t entries = EXPONENTIALS_MAX / (tokens * contexts->nodes);
     if (entries > ENTRIES_MAX / contexts->model->width)
         entries = ENTRIES_MAX / contexts->model->width;
-    size_t rows = contexts->rows < CANDIDATES_FIRST ? contexts->rows : CANDIDATES_FIRST;
-    if (contexts->rows <= entries / count)
-        rows = contexts->rows;
+    /* a row is like its neighbours, an event outside of the sketch may be like no other */
+    size_t rows = entries / count > ROWS_LOOKED_AT ? entries / count : ROWS_LOOKED_AT;
     HF_TRY(choose(error, random, contexts->rows, rows, &out->rows, &out->row));
-    HF_TRY(choose(error, random, count, 1 + entries / rows, &out->events, &out->event));
+    HF_TRY(choose(error, random, count, 1 + entries / out->rows, &out->events, &out->event));
     HF_TRY(hf_array_create(error, out->events, &out->largest));
     return hf_array_create(error, out->events, &out->error);
 }
