@@ -21,6 +21,7 @@ END
 
 for path in "$HEADFLOW_CASES"/*.yaml; do
   name=$(basename "$path" .yaml)
+  ! grep -q '^model:' "$path" || continue # not of heads: e2e_tokens.sh, e2e_paths.sh
   [[ $name != words || -r /usr/share/dict/words ]] || continue
   grid=(--set "grid.cells=${cells[$name]:-}")
   [[ ${HEADFLOW_FULL:-} != 1 ]] || grid=()

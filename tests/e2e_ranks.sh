@@ -104,6 +104,33 @@ leaves_no refused
 together 2 3 run retrieval --quiet --set time.rtol=1e-19 --set time.atol=1e-30 -o refused
 complains_once 'below rounding'
 
+# ---- a run that is ended goes on -----------------------------------------------------------------------------
+kept=(run retrieval --set 'grid.cells=[40,32]' --set time.rtol=1e-8 --set time.outputs=5 --set checkpoint.every=0.2)
+data() { ncdump "$1" | sed '1,/^data:/d'; }
+together 2 0 "${kept[@]}" --quiet -o whole
+for signal in TERM KILL; do
+  # shellcheck disable=SC2016
+  mpirun -n 2 bash -c 'echo $$ >"rank.$OMPI_COMM_WORLD_RANK"; exec "$@"' bash \
+    "$program" "${kept[@]}" --quiet -o "ended$signal" >.out 2>.err </dev/null &
+  launcher=$!
+  for _ in {1..600}; do
+    [[ -e ended$signal/solution.nc.checkpoint ]] && break
+    sleep 0.01
+  done
+  code=0 # a signal to mpirun reaches the processes after a second: to one of them, then
+  kill -s "$signal" "$(<rank.1)"
+  wait "$launcher" || code=$?
+  check "SIG$signal to one of two processes ends the run" test "$code" -ne 0
+  check '  and leaves a checkpoint, no solution' test -s "ended$signal/solution.nc.checkpoint" -a ! -e "ended$signal/solution.nc"
+  [[ $signal == KILL ]] || complains_once 'interrupted by SIG(TERM|INT); to go on from t = [0-9.]+: headflow run retrieval'
+  cp -r "ended$signal" "again$signal"
+  together 2 0 "${kept[@]}" -o "ended$signal" --resume
+  check '  from the checkpoint' grep -qE 'going on from the checkpoint at t = [0-9]' .err
+  check '  to the bytes of a run that was not ended' cmp <(data "ended$signal/solution.nc") <(data whole/solution.nc)
+done
+together 3 0 "${kept[@]}" --quiet -o againKILL --resume
+check '  and on another number of processes to 1e-12' "$python" agree.py againKILL/solution.nc whole/solution.nc
+
 # ---- ensembles ---------------------------------------------------------------------------------------------
 small=(--set 'particles.heads=[16,64]' --set particles.seeds=8 --set 'particles.step=[0.05]')
 returns 0 sgd retrieval --quiet "${small[@]}" -o one

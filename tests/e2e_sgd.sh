@@ -36,6 +36,25 @@ returns 0 sgd retrieval "${long[@]}" --quiet -o straight
 check '  to the content of a straight run' same killed/particles.nc straight/particles.nc
 leaves_no killed/particles.nc.journal
 
+# ---- ended by a signal: in order, with the command that goes on ---------------------------------------------
+for signal in 'INT 130' 'TERM 143'; do
+  read -r name wanted <<<"$signal"
+  "$program" sgd retrieval "${long[@]}" --quiet -o "ended$name" 2>.err >.out </dev/null &
+  victim=$!
+  for _ in {1..600}; do
+    (($(stat -c %s "ended$name/particles.nc.journal" 2>/dev/null || echo 0) > 100000)) && break
+    sleep 0.01
+  done
+  kill -s "$name" $victim
+  code=0
+  wait $victim 2>/dev/null || code=$?
+  check "SIG$name ends sgd with $wanted" test "$code" -eq "$wanted"
+  complains "^headflow: interrupted by SIG$name; to go on from [1-9][0-9]* of 40 members: headflow sgd retrieval --set .* -o ended$name\$"
+  sed -E 's/.*: headflow (sgd .*)/\1/' .err >'command.txt'
+  check '  in a line for the shell' bash -c "'$program' $(cat command.txt) --quiet"
+  check '  which comes to the content of a straight run' same "ended$name/particles.nc" straight/particles.nc
+done
+
 # ---- compare -----------------------------------------------------------------------------------------------
 returns 0 run retrieval --quiet --set 'grid.cells=[64,64]' --set scheme.flux=duality7 -o one
 returns 0 compare one/solution.nc one/particles.nc --json --epsilon 1 --pairs 20000

@@ -1,9 +1,11 @@
-/* The base module: statuses, messages, arrays and the search for a near word. */
+/* The base module: statuses, messages, arrays, the search for a near word, and signals. */
 #include "base/parallel.h"
 #include <criterion/criterion.h>
 
 #include <headflow/base.h>
+#include <headflow/interrupt.h>
 
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +45,12 @@ Test(status, a_long_message_is_cut) {
     hf_error error = {0};
     hf_raise(&error, HF_ERR_INPUT, "%s", text);
     cr_expect_eq(strlen(error.message), HF_MESSAGE_MAX - 1);
+}
+
+Test(status, a_message_is_one_line_whatever_a_file_holds) {
+    hf_error error = {0};
+    hf_raise(&error, HF_ERR_INPUT, "found '%s'", "a\r\nb\x1b[2Jc\x7f\tB\xc3\xa9");
+    cr_expect_str_eq(error.message, "found 'a  b [2Jc  B\xc3\xa9'");
 }
 
 Test(version, has_three_numbers) {
@@ -129,4 +137,18 @@ Test(parallel, does_each_piece_once_and_raises_a_failure) {
         cr_expect_eq(p.times[i], 2);
     cr_expect_eq(hf_parallel_each(&error, 2, fail_silently, NULL), HF_ERR_IO);
     cr_expect_eq(hf_parallel_each(&error, 0, fail_silently, NULL), HF_OK);
+}
+
+/* The first asks for an end in good order; whoever does not want to wait for it sends another. */
+Test(interrupt, a_second_signal_ends_the_process, .signal = SIGTERM) {
+    struct sigaction now;
+    cr_assert_eq(hf_interrupted(NULL), 0);
+    hf_interrupt_catch();
+    raise(SIGINT);
+    cr_expect_eq(hf_interrupted(NULL), SIGINT);
+    raise(SIGTERM);
+    cr_expect_eq(hf_interrupted(NULL), SIGTERM);
+    cr_expect_eq(sigaction(SIGTERM, NULL, &now), 0);
+    cr_assert(now.sa_handler == SIG_DFL);
+    raise(SIGTERM);
 }

@@ -450,3 +450,21 @@ Test(extremes, of_a_signed_density) {
     }
     gsl_rng_free(random);
 }
+
+/* Where numbers overflow no record is handed out. */
+Test(record, is_refused_where_it_is_not_finite) {
+    static const double scales[] = {1e160, 1e300, NAN};
+    toy given = toy_find("stable");
+    hf_problem *problem = toy_create(&given);
+    subject s;
+    subject_create(&s, problem, NULL);
+    for (size_t k = 0; k < sizeof scales / sizeof *scales; k++) {
+        hf_error error = {0};
+        cr_assert_eq(hf_problem_initial(NULL, problem, s.rho), HF_OK);
+        s.rho[s.cells / 2] = scales[k];
+        cr_expect_eq(hf_flow_diagnose(&error, s.flow, s.rho, &s.record), HF_ERR_NUMERIC, "%g", scales[k]);
+        cr_expect_not_null(strstr(error.message, "expected a finite number"), "%s", error.message);
+    }
+    subject_destroy(&s);
+    hf_problem_destroy(&problem);
+}

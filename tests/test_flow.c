@@ -184,7 +184,7 @@ static void integrate(const hf_problem *problem, recording *r) {
     r->logits = make_array(r->samples_max * r->size);
     r->final = make_array(r->cells);
     cr_assert_eq(hf_flow_create(&error, problem, &flow), HF_OK, "%s", error.message);
-    hf_observer observer = {r, on_output, on_logits, on_step};
+    hf_observer observer = {.self = r, .output = on_output, .logits = on_logits, .step = on_step};
     cr_assert_eq(hf_flow_integrate(&error, flow, &observer, r->final, &r->statistics), HF_OK, "%s: %s",
                  hf_problem_name(problem), error.message);
     hf_flow_destroy(&flow);

@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include <criterion/criterion.h>
+#include <fenv.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -140,7 +141,8 @@ static errors fixed_steps(size_t steps) {
     void *method;
     cr_assert_eq(hf_problem_initial(NULL, problem, start), HF_OK);
     cr_assert_eq(hf_flow_create(NULL, problem, &flow), HF_OK);
-    hf_evolution_start(flow, &evolution);
+    hf_density density = hf_flow_density(flow);
+    hf_evolution_start(&density, &evolution);
     evolution.local_rtol = evolution.local_atol = 1e3;
     evolution.end = h;
     cr_assert_eq(stepper->create(NULL, &evolution, 0, start, &method), HF_OK);
@@ -451,7 +453,8 @@ Test(methods, halve_steps_that_meet_refused_states) {
         void *method;
         cr_assert_eq(hf_problem_initial(NULL, problem, start), HF_OK);
         cr_assert_eq(hf_flow_create(NULL, problem, &flow), HF_OK);
-        hf_evolution_start(flow, &evolution);
+        hf_density density = hf_flow_density(flow);
+        hf_evolution_start(&density, &evolution);
         evolution.local_rtol = evolution.local_atol = 1e12;
         cr_assert_eq(stepper->create(NULL, &evolution, 0, start, &method), HF_OK);
         for (int k = 0; k < 20 && time < evolution.end; k++) {
@@ -490,6 +493,95 @@ Test(methods, say_which_tolerance_cannot_be_met) {
         hf_flow_destroy(&flow);
         hf_problem_destroy(&problem);
     }
+}
+
+/* What a method says that steps from the initial density of a toy with this ridge, a cell of it spoilt, or
+ * HF_OK.
+ */
+static hf_status give_up(size_t m, double ridge, double spoilt, hf_error *error) {
+    toy t = toy_find("ridge");
+    t.input.ridge = ridge;
+    t.input.method = hf_method_find(cold_methods[m]);
+    hf_problem *problem = toy_create(&t);
+    const struct hf_stepper *stepper = t.input.method->stepper;
+    double *start = make_array(hf_grid_cells(hf_problem_grid(problem)) + 1), time = 0;
+    hf_flow *flow;
+    hf_evolution evolution;
+    void *method;
+    cr_assert_eq(hf_problem_initial(NULL, problem, start), HF_OK);
+    cr_assert_eq(hf_flow_create(NULL, problem, &flow), HF_OK);
+    start[17] += spoilt;
+    hf_density density = hf_flow_density(flow);
+    hf_evolution_start(&density, &evolution);
+    hf_status status = stepper->create(error, &evolution, 0, start, &method);
+    for (int k = 0; k < 20 && status == HF_OK; k++)
+        status = stepper->step(error, method, &time);
+    stepper->destroy(&method);
+    hf_flow_destroy(&flow);
+    hf_problem_destroy(&problem);
+    hf_array_destroy(&start);
+    return status;
+}
+
+/* A sentence with what to change, rather than the name of a constant of SUNDIALS. */
+Test(methods, say_why_they_give_up_and_what_to_change) {
+    static const struct {
+        double ridge, spoilt;
+        const char *words;
+    } trials[] = {
+        {1.7e308, 0, "not finite, the velocities overflow; scale the data, or lower regularisation.ridge"},
+        {0.5, NAN, "not finite"},
+        {0.5, -2.385, "too negative; raise time.atol (now "}};
+    for (size_t m = 0; m < METHODS; m++)
+        for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
+            hf_error error = {0};
+            cr_expect_eq(give_up(m, trials[i].ridge, trials[i].spoilt, &error), HF_ERR_NUMERIC, "%s %zu",
+                         cold_methods[m], i);
+            cr_expect_not_null(strstr(error.message, trials[i].words), "%s: %s", cold_methods[m],
+                               error.message);
+            cr_expect_not_null(strstr(error.message, "refused"), "%s", error.message);
+            cr_expect_null(strstr(error.message, "CV_"), "%s", error.message);
+            cr_expect_null(strchr(error.message, '\n'));
+        }
+    hf_error error = {0};
+    cr_expect_eq(give_up(0, 0.5, 0, &error), HF_OK, "%s", error.message);
+}
+
+/* ---- floating-point exceptions ------------------------------------------------------------------------ */
+
+/* Exceptions of a whole integration, on this thread alone: flags are a thread's own. */
+static int exceptions_of(const char *name, const char *flux, const char *limiter, const char *method) {
+    toy t = toy_find(name);
+    t.input.flux = hf_flux_find(flux);
+    t.input.limiter = limiter != NULL ? hf_limiter_find(limiter) : NULL;
+    t.input.method = hf_method_find(method);
+    hf_problem *problem = toy_create(&t);
+    hf_flow *flow;
+    hf_error error = {0};
+    omp_set_num_threads(1);
+    feclearexcept(FE_ALL_EXCEPT);
+    cr_assert_eq(hf_flow_create(&error, problem, &flow), HF_OK, "%s", error.message);
+    cr_assert_eq(hf_flow_integrate(&error, flow, NULL, NULL, NULL), HF_OK, "%s", error.message);
+    int raised = fetestexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW);
+    hf_flow_destroy(&flow);
+    hf_problem_destroy(&problem);
+    return raised;
+}
+
+/* Van Leer's slope divides in all lanes and then takes those where both differences have one sign: there the
+ * flags of 0/0 say nothing, and that of overflow is looked at alone. */
+Test(methods, raise_no_floating_point_exceptions) {
+    static const char *const fluxes[] = {"upwind", "muscl", "duality5", "duality7"};
+    for (size_t m = 0; m < METHODS; m++) {
+        for (size_t f = 0; f < sizeof fluxes / sizeof *fluxes; f++) {
+            const char *limiter = strcmp(fluxes[f], "muscl") == 0 ? "minmod" : NULL;
+            int raised = exceptions_of("retrieval", fluxes[f], limiter, cold_methods[m]);
+            cr_expect_eq(raised, 0, "%s, %s: %x", fluxes[f], cold_methods[m], (unsigned)raised);
+        }
+        cr_expect_eq(exceptions_of("retrieval", "muscl", "vanleer", cold_methods[m]) & FE_OVERFLOW, 0);
+    }
+    cr_expect_eq(exceptions_of("gibbs", "scharfetter-gummel", NULL, "cvode"), 0);
+    cr_expect_eq(exceptions_of("gibbs", "duality5", NULL, "cvode"), 0);
 }
 
 /* ---- threads ------------------------------------------------------------------------------------------ */

@@ -140,16 +140,30 @@ Test(named_cases, numbers_are_those_of_the_definitions) {
     }
 }
 
+/* Whether a case is one of heads. */
+static bool is_of_heads(const char *name) {
+    char *path;
+    const char *model;
+    cr_assert_eq(hf_case_find(NULL, name, &path), HF_OK);
+    cr_assert_eq(hf_case_model(NULL, path, 0, NULL, &model), HF_OK);
+    free(path);
+    return strcmp(model, "heads") == 0;
+}
+
 Test(named_cases, list_has_all_in_order) {
-    size_t count;
+    size_t count, next = 0;
     hf_case_entry *entries;
     cr_assert_eq(hf_case_names(NULL, &count, &entries), HF_OK);
-    cr_assert_eq(count, NAMED);
-    for (size_t k = 0; k < NAMED; k++) {
-        cr_expect_str_eq(entries[k].name, named[k].name);
+    for (size_t k = 0; k < count; k++) {
         cr_expect_gt(strlen(entries[k].title), 10);
+        if (!is_of_heads(entries[k].name))
+            continue;
+        cr_assert_lt(next, NAMED);
+        cr_expect_str_eq(entries[k].name, named[next++].name);
+        if (strcmp(entries[k].name, "retrieval") == 0)
+            cr_expect_str_eq(entries[k].title, "The value stored under the queried key");
     }
-    cr_expect_str_eq(entries[4].title, "The value stored under the queried key");
+    cr_assert_eq(next, NAMED);
     hf_case_names_destroy(count, &entries);
 }
 

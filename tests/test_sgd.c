@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <criterion/criterion.h>
+#include <gsl/gsl_errno.h>
 #include <headflow/flowmap.h>
 #include <headflow/sgd.h>
 #include <math.h>
@@ -191,6 +192,23 @@ static const char *const descents[] = {"translate", "ridge",    "retrieval", "st
                                        "saddle",    "contract", "specialise"};
 
 /* With one head no loop is a vector operation, so that not a bit may differ. */
+/* GSL's own handler ends the process; a caller that has one of its own does not hear from the library. */
+Test(descent, a_failure_of_gsl_is_none_of_its_handler) {
+    gsl_set_error_handler(NULL);
+    gsl_rng *random = make_random(3);
+    hf_component component = {.weight = 1};
+    for (size_t d = 0; d < 2; d++)
+        component.profile[d] = (hf_profile){.kind = HF_PROFILE_UNIFORM, .a = -1, .b = 1};
+    hf_problem *problem = make_problem(random, "affine", 1, 1, 1, &component);
+    hf_ensemble ensemble = {.heads = 3, .step = 0.25, .batch = 2};
+    const double time[] = {0, 0.5};
+    double *theta = run(problem, &ensemble, 0, 2, time);
+    cr_expect_not_null(gsl_set_error_handler(NULL), "the default handler still stands");
+    hf_array_destroy(&theta);
+    hf_problem_destroy(&problem);
+    gsl_rng_free(random);
+}
+
 Test(descent, one_head_is_gradient_descent_bit_for_bit) {
     enum { STEPS = 25 };
     for (size_t c = 0; c < sizeof descents / sizeof *descents; c++) {

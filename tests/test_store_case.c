@@ -108,7 +108,15 @@ static const struct refusal {
     {"title: An example", "title: [An]", ":2:8: title: ", {"a list of 1", "expected text"}},
     {"title: An example", "title:", ":2:7: title: ", {"nothing", "expected text"}},
     {"name: example", "name: ../example", ":1:7: name: ", {"`../example`", "letters, digits, - and _"}},
-    {"title:", "model: tokens\ntitle:", ":2:8: model: ", {"unknown model `tokens`", "expected one of heads"}},
+    {"title:",
+     "model: tokens\ntitle:",
+     ":2:8: model: ",
+     {"a case of tokens; expected one of heads", "expected one of heads"}},
+    {"title:",
+     "model: paths\ntitle:",
+     ":2:8: model: ",
+     {"a case of paths; expected one of heads", "expected one of heads"}},
+    {"title:", "model: path\ntitle:", ":2:8: model: ", {"unknown model `path`", "did you mean `paths`"}},
     {"{lower: [-3, -3], upper: [5, 7], cells: [16, 12]}", "12", ":14:7: grid: ", {"`12`", "a mapping"}},
     {"[16, 12]", "128", ":14:47: grid.cells: ", {"`128`", "a list of 2"}},
     {"[16, 12]", "[16]", ":14:47: grid.cells: ", {"a list of 1", "a list of 2, one a coordinate"}},
@@ -119,6 +127,10 @@ static const struct refusal {
     {"ridge: 0.1", "ridge: nan", ":10:25: regularisation.ridge: ", {"`nan`", "expected a number"}},
     {"ridge: 0.1", "ridge: inf", ":10:25: regularisation.ridge: ", {"`inf`", "expected a number"}},
     {"ridge: 0.1", "ridge: 1e999", ":10:25: regularisation.ridge: ", {"`1e999`", "expected a number"}},
+    {"ridge: 0.1",
+     "ridge: 1.1e30",
+     ":10:25: regularisation.ridge: ",
+     {"`1.1e30`", "expected a number >= 0, at most 1e30"}},
     {"ridge: 0.1", "ridge: 0x10", ":10:25: regularisation.ridge: ", {"`0x10`", "expected a number"}},
     {"ridge: 0.1", "ridge: '0.1'", ":10:25: regularisation.ridge: ", {"in quotes", "expected a number"}},
     {"ridge: 0.1", "ridge: -0.1", ":10:25: regularisation.ridge: ", {"`-0.1`", "expected a number >= 0"}},
@@ -126,6 +138,10 @@ static const struct refusal {
     {"[16, 12]", "[16, 12.5]", ":14:52: grid.cells[1]: ", {"`12.5`", "expected an integer"}},
     {"[16, 12]", "[16, 99999999999999999999]", ":14:52: grid.cells[1]: ", {"expected an integer"}},
     {"[16, 12]", "[16, -4]", ":14:52: grid.cells[1]: ", {"`-4`", "expected an integer"}},
+    {"end: 8",
+     "end: 0.9e-30",
+     ":16:13: time.end: ",
+     {"`0.9e-30`", "expected a number > 0, from 1e-30 to 1e30"}},
     {"end: 8", "end: 0", ":16:13: time.end: ", {"`0`", "expected a number > 0"}},
     {"rtol: 1e-5", "rtol: 2", ":16:22: time.rtol: ", {"expected less than 1"}},
     {"outputs: 9", "outputs: 1", ":16:49: time.outputs: ", {"expected at least 2"}},
@@ -252,6 +268,7 @@ static const struct refusal {
      "table_tolerance: 0.02385",
      ":15:40: scheme.table_tolerance: ",
      {"0.02385; expected at most 0.01"}},
+    {"flux: muscl", "flux: upwind", ":15:33: scheme.limiter: ", {"upwind", "takes none", "muscl"}},
     {"limiter: vanleer", "table_tolerance: 0", ":15:40: scheme.table_tolerance: ", {"0"}},
     {"limiter: vanleer", "table_tolerance: -1e-9", ":15:40: scheme.table_tolerance: ", {"-1e-9"}},
     {"temperature: 0",
@@ -316,7 +333,7 @@ Test(store_case, refusals_say_where_and_what) {
 
 Test(store_case, explicit_methods_take_no_temperature) {
     static const char *const overrides[] = {"regularisation.temperature=0.2385",
-                                            "scheme.flux=scharfetter-gummel", "time.method=erk"};
+                                            "scheme={flux: scharfetter-gummel}", "time.method=erk"};
     hf_error error = {0};
     hf_problem *problem;
     char *text;
@@ -332,7 +349,7 @@ Test(store_case, overrides_take_effect) {
         "regularisation.ridge=0.5",
         "grid.cells=[10,20]",
         "time={end: 3, method: dopri5}",
-        "scheme.flux=upwind",
+        "scheme={flux: upwind}",
         "title=\"quoted: title\"",
         "data.events=[{tokens: [[1, 0]], label: [1, 1]}]",
     };
@@ -608,6 +625,7 @@ Test(store_case, refusals_of_heads_files) {
         {"a,v\n1,nan\n", ":2: ", "v: 'nan'; expected a finite decimal number"},
         {"a,v\n-inf,1\n", ":2: ", "a: '-inf'; expected a finite decimal number"},
         {"a,v\n1e999,1\n", ":2: ", "a: '1e999'; expected a finite decimal number"},
+        {"a,v\n-1.1e30,1\n", ":2: ", "a: '-1.1e30'; expected a finite decimal number, at most 1e30"},
         {"a,v\n1,\n", ":2: ", "v: ''; expected one number"},
         {"a,v\n1 2,3\n", ":2: ", "a: '1 2'; expected one number"},
         {"a,v\n1;2,3\n", ":2: ", "a: '1;2'; expected one number"},

@@ -203,6 +203,40 @@ Test(states, are_apart_and_used_again) {
     hf_states_destroy(&states);
 }
 
+static realtype seven(N_Vector x, N_Vector weight) {
+    (void)x, (void)weight;
+    return 7;
+}
+
+/* SUNDIALS writes through the NULL of a clone that finds no memory. */
+Test(vector, has_as_many_clones_as_states_and_each_with_its_operations) {
+    enum { MOST = 5 };
+    SUNContext context;
+    hf_states *states;
+    N_Vector v[MOST];
+    cr_assert_eq(SUNContext_Create(NULL, &context), 0);
+    cr_assert_eq(hf_states_create(NULL, 11, MOST, &states), HF_OK);
+    v[0] = hf_vector_create(10, NULL, states, context);
+    v[0]->ops->nvwrmsnorm = seven;
+    for (int round = 0; round < 3; round++) {
+        for (int k = 1; k < MOST; k++) {
+            v[k] = N_VClone(v[k - 1]);
+            cr_assert_not_null(v[k]);
+            N_VConst(k, v[k]);
+            cr_expect_eq(N_VWrmsNorm(v[k], v[0]), 7);
+        }
+        cr_expect_null(v[0]->ops->nvclone(v[0]));
+        for (int k = 1; k < MOST; k++) {
+            cr_expect_eq(hf_vector_values(v[k])[10], k);
+            N_VDestroy(v[k]);
+        }
+    }
+    cr_expect_eq(hf_states_peak(states), MOST);
+    N_VDestroy(v[0]);
+    hf_states_destroy(&states);
+    SUNContext_Free(&context);
+}
+
 Test(states, without_room_are_refused) {
     hf_states *states = (hf_states *)1;
     hf_error error = {0};

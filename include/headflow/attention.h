@@ -236,9 +236,6 @@ size_t hf_table_differences_count(const hf_table *table);
  *  @param[out] moments  shape (n, 1 + n_v) */
 void hf_table_moments_team(hf_table *table, const double *rho, double *moments);
 
-/** The least density that the last hf_table_moments_team saw, after a barrier; NaNs left out. */
-double hf_table_minimum(const hf_table *table);
-
 /** Modes from moments; begins and ends with a barrier.
  *  @param[out] modes  shape (M): complete for all threads */
 void hf_table_modes_team(hf_table *table, const double *moments, double *modes);

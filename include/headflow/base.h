@@ -22,7 +22,8 @@ extern "C" {
     X(HF_ERR_INPUT, 2, "bad call or case")                                                                   \
     X(HF_ERR_NUMERIC, 3, "numerical failure")                                                                \
     X(HF_ERR_IO, 4, "input or output failure")                                                               \
-    X(HF_ERR_MEMORY, 4, "out of memory")
+    X(HF_ERR_MEMORY, 4, "out of memory")                                                                     \
+    X(HF_ERR_INTERRUPTED, 130, "interrupted by a signal")
 
 typedef enum hf_status {
 #define HF_STATUS_ENUM(code, exit_code, text) code,
@@ -38,7 +39,8 @@ typedef struct hf_error {
     char message[HF_MESSAGE_MAX]; /**< one line: what, where, what was expected */
 } hf_error;
 
-/** The exit code of the program for a status (0, 2, 3 or 4). */
+/** The exit code of the program for a status (0, 2, 3, 4, or 130, which the number of a signal may replace).
+ */
 int hf_status_exit_code(hf_status status);
 
 /** The text of a status; a static string. */

@@ -4,7 +4,8 @@
 #ifndef HEADFLOW_CASE_H
 #define HEADFLOW_CASE_H
 
-#include <headflow/flow.h>
+#include <headflow/paths.h>
+#include <headflow/tokens.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,6 +29,28 @@ hf_status hf_case_find(hf_error *error, const char *case_argument, char **path);
 hf_status hf_case_names(hf_error *error, size_t *count, hf_case_entry **entries);
 void hf_case_names_destroy(size_t count, hf_case_entry **entries);
 
+/** The model that a case is of, `heads` where it does not say.
+ *  @param[out] model  a static text */
+hf_status hf_case_model(hf_error *error, const char *path, size_t override_count,
+                        const char *const overrides[], const char **model);
+
+/** A case of tokens. */
+typedef struct hf_case_tokens {
+    hf_tokens_input input; /**< name and title are those below */
+    char *name, *title;
+    char *text; /**< of the file, with the overrides as comment lines behind it */
+} hf_case_tokens;
+
+/** Read and check a case of tokens. Clear it whatever the status. */
+hf_status hf_case_read_tokens(hf_error *error, const char *path, size_t override_count,
+                              const char *const overrides[], hf_case_tokens *out);
+void hf_case_clear_tokens(hf_case_tokens *tokens);
+
+/** Read and check a case of attention paths, with the data that it names.
+ *  @param[out] study  to be destroyed with hf_paths_study_destroy */
+hf_status hf_case_read_paths(hf_error *error, const char *path, size_t override_count,
+                             const char *const overrides[], hf_paths_study **study);
+
 /** Read a case file, check all of it, and build its problem.
  *  @param[in]  overrides  shape (override_count): KEY.KEY=VALUE, the value in YAML; the last of a key counts
  *  @param[out] problem    destroy it with hf_problem_destroy
@@ -40,6 +63,15 @@ hf_status hf_case_read(hf_error *error, const char *path, size_t override_count,
 /** The same as a problem that ranks share: hf_problem_ranks. Each of them reads the files by itself. */
 hf_status hf_case_read_shared(hf_error *error, const hf_ranks *ranks, const char *path, size_t override_count,
                               const char *const overrides[], hf_problem **problem, char **text);
+
+/** Where two cases differ, key by key, overrides included; comments, layout and the order of keys do not
+ * count.
+ *  @param[in]  then, now  the texts that hf_case_read gives
+ *  @param[out] text       shape (size): the first differences in words: "grid.cells[0] was 64, now 128"
+ *  @param[out] count      how many there are
+ *  @return HF_ERR_INPUT when a text is no case */
+hf_status hf_case_difference(hf_error *error, const char *then, const char *now, size_t size, char *text,
+                             size_t *count);
 
 #ifdef __cplusplus
 }

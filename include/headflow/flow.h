@@ -70,6 +70,9 @@ typedef struct hf_component {
     hf_profile profile[HF_DIM_MAX]; /**< one a coordinate, in the order of the grid's axes */
 } hf_component;
 
+/** The flux of a case that names none: muscl for tau = 0, scharfetter-gummel for tau > 0. */
+const hf_flux *hf_flux_default(double temperature);
+
 /* ---- the problem ------------------------------------------------------------------------------------ */
 
 /** How SGD ensembles are to be run; kept with the problem for the verbs that run particles. */
@@ -112,6 +115,10 @@ typedef struct hf_problem_input {
     const hf_method *method;        /**< of time integration; NULL: cvode */
     double rtol, atol;              /**< of the time integration; 0: 1e-6 and 1e-9 */
     size_t outputs;                 /**< equally spaced output times, first 0 and last T; >= 2; 0: 33 */
+    double checkpoint_every;        /**< of simulated time between checkpoints; 0: by the clock */
+    double checkpoint_seconds;      /**< by the clock [s]; 0: 60 */
+    bool deterministic;             /**< whether files are to leave out what the clock says, and OpenBLAS
+                                         to take one thread, in all of the process from then on */
     double stop;                    /**< stop when the dissipation falls to this value; 0: never */
     bool estimate;                  /**< whether a run is to estimate its own error, by hf_estimate_run */
     hf_particles particles;         /**< heads_count 0: none */
@@ -158,6 +165,9 @@ double hf_problem_atol(const hf_problem *problem);
 double hf_problem_table_tolerance(const hf_problem *problem);
 double hf_problem_stop(const hf_problem *problem);
 bool hf_problem_estimate(const hf_problem *problem);
+double hf_problem_checkpoint_every(const hf_problem *problem); /**< 0: by the clock */
+double hf_problem_checkpoint_seconds(const hf_problem *problem);
+bool hf_problem_deterministic(const hf_problem *problem);
 size_t hf_problem_outputs(const hf_problem *problem);
 const hf_ranks *hf_problem_ranks(const hf_problem *problem); /**< NULL: alone */
 /** The output times, index < outputs: the first is 0, the last exactly the end. */
@@ -240,6 +250,15 @@ typedef struct hf_statistics {
     bool stationary; /**< ended because the dissipation fell to `stop` */
 } hf_statistics;
 
+/** Where an integration stands between two steps: what it takes to go on from there. */
+typedef struct hf_checkpoint {
+    double time;
+    double dissipated;        /**< time integral of the dissipation from 0 */
+    size_t outputs;           /**< output times that the observer has been told of */
+    hf_statistics statistics; /**< of all steps before */
+    const double *rho;        /**< shape (cells of the part), borrowed */
+} hf_checkpoint;
+
 /** Who is told of the course of an integration; each function may be NULL; a failure ends the integration. */
 typedef struct hf_observer {
     void *self;
@@ -249,15 +268,26 @@ typedef struct hf_observer {
     hf_status (*logits)(hf_error *error, void *self, double time, const double *logits);
     /** After every step of the integrator. */
     hf_status (*step)(hf_error *error, void *self, double time, const hf_statistics *statistics);
+    /** After every step but the last. Whoever goes on from `here` with hf_flow_resume restarts the method
+     * there, since what it knows of earlier steps cannot be kept; with *restart set this integration does the
+     * same, so that from there on both give the same numbers to the bit. Without this function a signal
+     * (hf_interrupted) ends the integration; with it, that is the function's to do. */
+    hf_status (*checkpoint)(hf_error *error, void *self, const hf_checkpoint *here, bool *restart);
 } hf_observer;
 
 /** Integrate the problem of `flow` from its initial density to its end.
  *  @param[in]  observer    may be NULL
  *  @param[out] rho         shape (cells): the final density, or NULL
  *  @param[out] statistics  may be NULL
- *  @return HF_ERR_NUMERIC when the method fails or a state is not finite, with what to change */
+ *  @return HF_ERR_NUMERIC when the method fails or a state is not finite, with what to change;
+ *  HF_ERR_INTERRUPTED when a signal was caught */
 hf_status hf_flow_integrate(hf_error *error, hf_flow *flow, const hf_observer *observer, double *rho,
                             hf_statistics *statistics);
+
+/** The same from a checkpoint of the same problem on: the observer is told of what comes behind it.
+ *  @param[in] from  of this rank's part; NULL: from the initial density */
+hf_status hf_flow_resume(hf_error *error, hf_flow *flow, const hf_checkpoint *from,
+                         const hf_observer *observer, double *rho, hf_statistics *statistics);
 
 #ifdef __cplusplus
 }

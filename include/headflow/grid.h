@@ -87,6 +87,11 @@ void hf_grid_box(const hf_grid *grid, const size_t parts[], size_t rank, size_t 
 void hf_grid_collect(const hf_grid *part, size_t first, size_t count, const double *rho, double *work,
                      double *planes);
 
+/** What this rank's part has in planes first .. first + count - 1 of axis 0: the way back. Not collective.
+ *  @param[in]  planes  shape (count, whole cells of the other axes)
+ *  @param[out] rho     shape (cells): this rank's part, of which the other planes stay as they are */
+void hf_grid_distribute(const hf_grid *part, size_t first, size_t count, const double *planes, double *rho);
+
 /* ---- sums, point masses, moments -------------------------------------------------------------------- */
 
 /** Mean over a cell of (x - centre)^2 along an axis: h^2/12 for cell means, 0 for point values. */

@@ -42,6 +42,9 @@ void hf_ranks_max(const hf_ranks *ranks, size_t count, double *x);
 void hf_ranks_send(const hf_ranks *ranks, size_t to, size_t count, const double *x);
 void hf_ranks_receive(const hf_ranks *ranks, size_t from, size_t count, double *x);
 
+/** Numbers of the first rank to all of them. @param[in,out] x  shape (count) */
+void hf_ranks_broadcast(const hf_ranks *ranks, size_t count, double *x);
+
 /** Whether numbers from another rank wait to be received, and from which; not collective. */
 bool hf_ranks_probe(const hf_ranks *ranks, size_t *from);
 

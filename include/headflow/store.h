@@ -7,14 +7,21 @@
 #define HEADFLOW_STORE_H
 
 #include <headflow/chaos.h>
+#include <headflow/paths.h>
 #include <headflow/stationary.h>
 #include <headflow/theory.h>
+#include <headflow/tokens.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* ---- solution.nc: writing ------------------------------------------------------------------------ */
+
+/** Whether a file can be written there, its folders created, as far as can be told without doing so: what a
+ *  long computation asks before it begins.
+ *  @return HF_ERR_IO with the reason */
+hf_status hf_output_check(hf_error *error, const char *path);
 
 /** A solution being written while the integration runs. */
 typedef struct hf_solution_writer hf_solution_writer;
@@ -45,6 +52,48 @@ hf_status hf_solution_writer_finish(hf_error *error, hf_solution_writer *writer,
 
 /** A writer that was not finished leaves nothing behind. */
 void hf_solution_writer_destroy(hf_solution_writer **writer);
+
+/* ---- solution.nc: going on ---------------------------------------------------------------------- */
+
+/** What a run's observer is told, kept beside its file until that is complete, so that a run that was ended
+ * can be resumed: PATH.journal and PATH.checkpoint. docs/formats.md, section 4. All functions are collective.
+ */
+typedef struct hf_recorder hf_recorder;
+
+/** Begin, or with `resume` go on where the last checkpoint is, if there is one; without, what was there is
+ * lost. One process at a time has it.
+ *  @param[in] path       of the solution: names the two files
+ *  @param[in] problem    borrowed: must outlive the recorder
+ *  @param[in] case_text  as hf_solution_writer_create has it
+ *  @return HF_ERR_INPUT when the checkpoint is of another case, with the difference, or another version;
+ *  HF_ERR_IO when another run has the files, or they are damaged */
+hf_status hf_recorder_create(hf_error *error, const char *path, const hf_problem *problem,
+                             const char *case_text, bool resume, hf_recorder **out);
+
+/** Where to go on, by hf_flow_resume; belongs to the recorder. NULL: from the beginning. Its rho is NULL when
+ * the integration had come to its end. */
+const hf_checkpoint *hf_recorder_checkpoint(const hf_recorder *recorder);
+
+/** Whether beginning anew has discarded a checkpoint that was there. */
+bool hf_recorder_discarded(const hf_recorder *recorder);
+
+/** What to hand to hf_flow_resume: outputs and logits are kept, and all calls go on to another observer.
+ *  @param[in] to  copied; with output and logits */
+hf_observer hf_recorder_observer(hf_recorder *recorder, const hf_observer *to);
+
+/** Tell that other observer all that was kept up to the checkpoint. */
+hf_status hf_recorder_replay(hf_error *error, hf_recorder *recorder);
+
+/** Make all that came up to now and this state a checkpoint, in the place of the one before it.
+ *  @param[in] here  rho NULL: the integration has come to its end */
+hf_status hf_recorder_keep(hf_error *error, hf_recorder *recorder, const hf_checkpoint *here);
+
+/** Remove both files, when the solution is complete or cannot be had; the recorder can only be destroyed
+ * afterwards. */
+hf_status hf_recorder_remove(hf_error *error, hf_recorder *recorder);
+
+/** Leaves a checkpoint behind if there is one, and nothing else. */
+void hf_recorder_destroy(hf_recorder **recorder);
 
 /* ---- solution.nc: reading ------------------------------------------------------------------------ */
 
@@ -106,6 +155,7 @@ typedef struct hf_particles_layout {
     const char *name, *title; /**< of the case */
     const char *case_text;    /**< the case file as it was run, overrides included */
     const char *problem;      /**< its fingerprint */
+    bool deterministic;       /**< whether the date is left out */
     size_t dim;
     const char *const *coordinates; /**< shape (dim): names of the head coordinates */
     size_t time_count;
@@ -243,11 +293,31 @@ typedef struct hf_settling {
 hf_status hf_settling_read(hf_error *error, const char *path, hf_settling *out);
 void hf_settling_clear(hf_settling *settling);
 
+/* ---- paths.nc ------------------------------------------------------------------------------------ */
+
+/** A study of attention paths being written while it runs. docs/paths.md. */
+typedef struct hf_paths_writer hf_paths_writer;
+
+/** @param[in] study  borrowed: must outlive the writer */
+hf_status hf_paths_writer_create(hf_error *error, const char *path, const hf_paths_study *study,
+                                 hf_paths_writer **out);
+hf_paths_observer hf_paths_writer_observer(hf_paths_writer *writer); /**< what to hand to the study */
+hf_status hf_paths_writer_finish(hf_error *error, hf_paths_writer *writer);
+void hf_paths_writer_destroy(hf_paths_writer **writer); /**< one that was not finished leaves nothing */
+
+/** What figures and the report tell of a paths.nc. */
+typedef struct hf_paths_record hf_paths_record;
+hf_status hf_paths_record_read(hf_error *error, const char *path, hf_paths_record **out);
+void hf_paths_record_destroy(hf_paths_record **record);
+
+/** Write one HTML page about a study of attention paths, as hf_report_write does for a density. */
+hf_status hf_paths_report_write(hf_error *error, const char *path, const char *page);
+
 /* ---- figures ------------------------------------------------------------------------------------- */
 
-/** Draw all figures of a solution.nc, a verify.nc, a chaos.nc, an optimum.nc, a limit.nc, or a folder with
- * some of them. A figure NAME leaves NAME.svg, NAME.pdf and NAME.png with its data NAME.dat and its script
- * NAME.gp, which gnuplot runs by itself.
+/** Draw all figures of a solution.nc, a verify.nc, a chaos.nc, an optimum.nc, a limit.nc, a paths.nc, or a
+ * folder with some of them. A figure NAME leaves NAME.svg, NAME.pdf and NAME.png with its data NAME.dat and
+ * its script NAME.gp, which gnuplot runs by itself.
  *  @param[in] folder  where they go, created if missing; NULL: `figures` beside the file
  *  @return HF_ERR_IO also when gnuplot is missing or fails */
 hf_status hf_figures_draw(hf_error *error, const char *path, const char *folder);
@@ -273,6 +343,50 @@ hf_status hf_report_write(hf_error *error, const char *path, const hf_report *re
 
 /** The verdict of a report in a sentence of plain text. */
 hf_status hf_report_verdict(hf_error *error, const hf_report *report, size_t size, char *text);
+
+/* ---- tokens ----------------------------------------------------------------------------------------- */
+
+/** solution.nc of a token flow, written while it is computed. docs/tokens.md, section 5. */
+typedef struct hf_tokens_writer hf_tokens_writer;
+
+/** @param[in] case_text  kept in the file; may be NULL */
+hf_status hf_tokens_writer_create(hf_error *error, const char *path, const hf_tokens *tokens,
+                                  const char *case_text, hf_tokens_writer **out);
+/** An output; for hf_tokens_observer. @param[in] self  the writer */
+hf_status hf_tokens_writer_output(hf_error *error, void *self, const hf_tokens_record *record,
+                                  const double *g);
+hf_status hf_tokens_writer_finish(hf_error *error, hf_tokens_writer *writer, const hf_statistics *statistics);
+void hf_tokens_writer_destroy(hf_tokens_writer **writer);
+
+/** The same, read: everything but the densities, which hf_tokens_solution_density reads. */
+typedef struct hf_tokens_solution {
+    struct hf_dataset *dataset;
+    char *name, *title, *text, *flux, *attention, *direction; /**< text: of the case, or NULL */
+    hf_tokens_input input; /**< what the file says of the problem: dim, interaction, rule, direction, cells */
+    hf_grid *grid;
+    double norm;    /**< |D| */
+    size_t count;   /**< output times */
+    double *series; /**< of all the arrays below, one after the other */
+    double *time, *energy, *power, *gained, *mass,
+        *minimum;      /**< shape (count) each; energies times e^{-|D|} */
+    double *amplitude; /**< shape (count, HF_TOKENS_AMPLITUDES) */
+    double *mean;      /**< shape (count, d) */
+} hf_tokens_solution;
+
+/** Clear it whatever the status. */
+hf_status hf_tokens_solution_read(hf_error *error, const char *path, hf_tokens_solution *out);
+/** Density on the circle or the sphere, per length or area. @param[out] rho  shape (cells) */
+hf_status hf_tokens_solution_density(hf_error *error, const hf_tokens_solution *solution, size_t index,
+                                     double *rho);
+void hf_tokens_solution_clear(hf_tokens_solution *solution);
+
+/** The model of a solution.nc, `heads` where it does not say. @param[out] model  shape (HF_NAME_MAX) */
+hf_status hf_solution_model(hf_error *error, const char *path, char model[]);
+
+/** One self-contained HTML page about a token flow: what was kept, figures, stationary clusters, the case.
+ *  @param[in] solution_path  of its solution.nc
+ *  @param[in] path           of the page */
+hf_status hf_tokens_report_write(hf_error *error, const char *solution_path, const char *path);
 
 #ifdef __cplusplus
 }

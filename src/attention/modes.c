@@ -34,12 +34,12 @@ HF_CLONES static void add_columns(const double *restrict sums, size_t chunks, si
 }
 
 /* The sums of all chunks, each thread for some columns. */
-static void add_chunks(const hf_table *table, size_t chunks, double *out) {
+static void add_chunks(hf_table *table, size_t chunks, double *out) {
     size_t first, last;
     hf_team_chunks(table->columns, &first, &last);
-#pragma omp barrier
+    hf_team_barrier(&table->barrier);
     add_columns(table->partial, chunks, table->columns, first, last, out);
-#pragma omp barrier
+    hf_team_barrier(&table->barrier);
 }
 
 /* Moments of the rows of a block, zero in the margins. y: shape (actives, HF_TALL) */
@@ -55,7 +55,7 @@ void hf_table_modes_team(hf_table *table, const double *moments, double *modes) 
     size_t blocks = table->weight.blocks, chunks = hf_chunks(blocks, BLOCKS_MIN), first, last;
     double y[HF_TERMS_MAX][HF_TALL];
     hf_team_chunks(chunks, &first, &last);
-#pragma omp barrier
+    hf_team_barrier(&table->barrier);
     for (size_t chunk = first; chunk < last; chunk++) {
         double *lanes = clear_chunk(table, chunk);
         for (size_t b = hf_chunk_first(blocks, chunks, chunk); b < hf_chunk_first(blocks, chunks, chunk + 1);

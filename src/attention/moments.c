@@ -8,18 +8,6 @@
 
 enum { RUNS = 4 }; /* packs side by side, so that additions need not wait for each other */
 
-/* Sums over the cells of a row, the last coordinate being x: of rho, of v_j rho, and in the end of x rho; and
- * the least rho. */
-typedef struct row_sums {
-    double sum[HF_TERMS_MAX], least;
-} row_sums;
-
-/* The lesser of each lane; NaNs of `value` left out. */
-static inline __attribute__((always_inline)) void lower_to(hf_pack *least, const hf_pack *value) {
-    hf_pack_mask lower = *value < *least;
-    *least = (hf_pack)((lower & (hf_pack_mask)*value) | (~lower & (hf_pack_mask)*least));
-}
-
 /* What is left of a line behind its last whole pack; lanes beyond are 0. */
 static inline __attribute__((always_inline)) void take_rest(size_t count, const double *x, hf_pack *rest) {
     double lane[HF_PACK] = {0};
@@ -28,67 +16,58 @@ static inline __attribute__((always_inline)) void take_rest(size_t count, const 
     *rest = HF_PACK_OF(lane);
 }
 
-/* Lines of `count` cells, their sums kept in packs until the end of the row. v: the other value coordinates
- * of each line, shape (lines, weights). */
+/* A line: its sum, and that of x rho added to `first`. */
+static inline __attribute__((always_inline)) void sum_line(size_t count, const double *restrict rho,
+                                                           const double *restrict x, const hf_pack *rest_x,
+                                                           hf_pack first[RUNS], hf_pack *line) {
+    hf_pack mass[RUNS] = {0};
+    size_t k = 0;
+    for (; k + RUNS * HF_PACK <= count; k += RUNS * HF_PACK)
+        for (size_t r = 0; r < RUNS; r++) {
+            hf_pack value = HF_PACK_OF(rho + k + r * HF_PACK);
+            mass[r] += value;
+            first[r] += value * HF_PACK_OF(x + k + r * HF_PACK);
+        }
+    for (; k + HF_PACK <= count; k += HF_PACK) {
+        hf_pack value = HF_PACK_OF(rho + k);
+        mass[0] += value;
+        first[0] += value * HF_PACK_OF(x + k);
+    }
+    if (k < count) {
+        hf_pack value;
+        take_rest(count, rho, &value);
+        mass[1] += value;
+        first[1] += value * *rest_x;
+    }
+    *line = (mass[0] + mass[1]) + (mass[2] + mass[3]);
+}
+
+/* Lines of `count` cells, their sums kept in packs until the end of the row.
+ *  v     the other value coordinates of each line, shape (lines, weights)
+ *  sums  of rho, of v_j rho and of x rho, out: shape (weights + 2) */
 static inline __attribute__((always_inline)) void sum_lines(size_t weights, size_t lines, size_t count,
                                                             const double *restrict rho,
                                                             const double *restrict x,
-                                                            const double *restrict v, row_sums *out) {
-    const hf_pack zero = {0};
-    hf_pack rest_x, total = zero, weighted[HF_TERMS_MAX] = {zero}, first[RUNS] = {zero}, least[RUNS];
+                                                            const double *restrict v, double *restrict sums) {
+    hf_pack rest_x, total = {0}, weighted[HF_TERMS_MAX] = {0}, first[RUNS] = {0};
     take_rest(count, x, &rest_x);
-    for (size_t r = 0; r < RUNS; r++)
-        least[r] = zero + INFINITY;
-    for (size_t l = 0; l < lines; l++, rho += count, v += weights) {
-        hf_pack mass[RUNS] = {zero};
-        size_t k = 0;
-        for (; k + RUNS * HF_PACK <= count; k += RUNS * HF_PACK)
-            for (size_t r = 0; r < RUNS; r++) {
-                hf_pack value = HF_PACK_OF(rho + k + r * HF_PACK);
-                lower_to(&least[r], &value);
-                mass[r] += value;
-                first[r] += value * HF_PACK_OF(x + k + r * HF_PACK);
-            }
-        for (; k + HF_PACK <= count; k += HF_PACK) {
-            hf_pack value = HF_PACK_OF(rho + k);
-            lower_to(&least[0], &value);
-            mass[0] += value;
-            first[0] += value * HF_PACK_OF(x + k);
-        }
-        if (k < count) {
-            hf_pack value;
-            take_rest(count, rho, &value);
-            mass[1] += value;
-            first[1] += value * rest_x;
-            for (; k < count; k++)
-                least[1][0] = rho[k] < least[1][0] ? rho[k] : least[1][0];
-        }
-        hf_pack line = (mass[0] + mass[1]) + (mass[2] + mass[3]);
+    for (size_t l = 0; l < lines; l++) {
+        hf_pack line;
+        sum_line(count, rho + l * count, x, &rest_x, first, &line);
         total += line;
         for (size_t j = 0; j < weights; j++)
-            weighted[j] += v[j] * line;
+            weighted[j] += v[l * weights + j] * line;
     }
-    double lane[HF_PACK];
-    HF_PACK_AT(lane) = total;
-    out->sum[0] = hf_pack_sum(lane);
-    for (size_t j = 0; j < weights; j++) {
-        HF_PACK_AT(lane) = weighted[j];
-        out->sum[1 + j] = hf_pack_sum(lane);
-    }
-    HF_PACK_AT(lane) = (first[0] + first[1]) + (first[2] + first[3]);
-    out->sum[1 + weights] = hf_pack_sum(lane);
-    for (size_t r = 1; r < RUNS; r++)
-        lower_to(&least[0], &least[r]);
-    HF_PACK_AT(lane) = least[0];
-    out->least = INFINITY;
-    for (size_t i = 0; i < HF_PACK; i++)
-        out->least = lane[i] < out->least ? lane[i] : out->least;
+    weighted[weights] = (first[0] + first[1]) + (first[2] + first[3]);
+    sums[0] = hf_pack_sum((double *)&total);
+    for (size_t j = 0; j <= weights; j++)
+        sums[1 + j] = hf_pack_sum((double *)&weighted[j]);
 }
 
 #define SUM_ROW(weights)                                                                                     \
     HF_CLONES static void sum_row##weights(size_t lines, size_t count, const double *rho, const double *x,   \
-                                           const double *v, row_sums *out) {                                 \
-        sum_lines(weights, lines, count, rho, x, v, out);                                                    \
+                                           const double *v, double *sums) {                                  \
+        sum_lines(weights, lines, count, rho, x, v, sums);                                                   \
     }
 
 SUM_ROW(0)
@@ -97,32 +76,17 @@ SUM_ROW(2)
 
 void hf_table_moments_team(hf_table *table, const double *rho, double *moments) {
     static void (*const sum_row[])(size_t, size_t, const double *, const double *, const double *,
-                                   row_sums *) = {sum_row0, sum_row1, sum_row2};
+                                   double *) = {sum_row0, sum_row1, sum_row2};
     size_t m = table->model->values, terms = table->terms, lines = table->value_cells / table->line, first,
            last;
-    size_t chunks = hf_chunks(table->rows, 1), weights = m > 0 ? m - 1 : 0;
-    double volume = hf_grid_volume(table->grid);
-    hf_team_chunks(chunks, &first, &last);
-    for (size_t chunk = first; chunk < last; chunk++) {
-        double least = INFINITY;
-        for (size_t a = hf_chunk_first(table->rows, chunks, chunk);
-             a < hf_chunk_first(table->rows, chunks, chunk + 1); a++) {
-            row_sums row;
-            sum_row[weights](lines, table->line, rho + a * table->value_cells, table->center,
-                             table->other_values, &row);
-            least = row.least < least ? row.least : least;
-            for (size_t j = 0; j < terms; j++)
-                moments[a * terms + j] = volume * row.sum[j];
-        }
-        table->minimum[chunk] = least;
+    double volume = hf_grid_volume(table->grid), sums[HF_TERMS_MAX + 1];
+    hf_team_chunks(table->rows, &first, &last);
+    for (size_t a = first; a < last; a++) {
+        sum_row[m > 0 ? m - 1 : 0](lines, table->line, rho + a * table->value_cells, table->center,
+                                   table->other_values, sums);
+        for (size_t j = 0; j < terms; j++)
+            moments[a * terms + j] = volume * sums[j];
     }
-}
-
-double hf_table_minimum(const hf_table *table) {
-    double least = INFINITY;
-    for (size_t chunk = 0; chunk < hf_chunks(table->rows, 1); chunk++)
-        least = table->minimum[chunk] < least ? table->minimum[chunk] : least;
-    return least;
 }
 
 /* ---- squares ---------------------------------------------------------------------------------------- */

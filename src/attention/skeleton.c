@@ -13,6 +13,7 @@
 #include "attention/skeleton.h"
 
 #include <float.h>
+#include <gsl/gsl_errno.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 #include <omp.h>
@@ -570,6 +571,7 @@ hf_status hf_skeleton_create(hf_error *error, const hf_model *model, const hf_gr
     check c = {0};
     HF_TRY(hf_allocate(error, 1, sizeof *skeleton, &skeleton));
     skeleton->contexts = hf_contexts_of(model, grid, sampling);
+    gsl_set_error_handler_off();                      /* its results are checked */
     gsl_rng *random = gsl_rng_alloc(gsl_rng_mt19937); /* seeded alike each time */
     hf_status status = random != NULL ? HF_OK : hf_raise(error, HF_ERR_MEMORY, "no memory for a generator");
     if (status == HF_OK)

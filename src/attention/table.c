@@ -174,6 +174,8 @@ static void find_active(hf_table *table) {
                 table->active[table->actives++] = j;
                 break;
             }
+    if (table->actives == 0) /* heads without logits: the products take one column at least */
+        table->active[table->actives++] = 0;
 }
 
 static hf_status create_arrays(hf_error *error, hf_table *table) {
@@ -187,7 +189,6 @@ static hf_status create_arrays(hf_error *error, hf_table *table) {
     HF_TRY(hf_allocate(error, table->weight.blocks * HF_TALL, sizeof *table->row, &table->row));
     HF_TRY(hf_array_create(error, table->line, &table->center));
     HF_TRY(hf_array_create(error, table->value_cells / table->line * HF_VALUE_MAX, &table->other_values));
-    HF_TRY(hf_array_create(error, HF_CHUNKS_MAX, &table->minimum));
     HF_TRY(hf_array_create(error, hf_grid_dim(table->grid) * HF_CHUNKS_MAX, &table->speed));
     HF_TRY(hf_array_create(error, HF_CHUNKS_MAX * table->columns * HF_PACK, &table->partial));
     size_t pairs = hf_table_pairs(table) * table->weight.blocks * HF_TALL;
@@ -248,7 +249,6 @@ void hf_table_destroy(hf_table **table) {
     hf_tall_destroy(&(*table)->last);
     hf_array_destroy(&(*table)->center);
     hf_array_destroy(&(*table)->other_values);
-    hf_array_destroy(&(*table)->minimum);
     hf_array_destroy(&(*table)->speed);
     hf_array_destroy(&(*table)->partial);
     hf_array_destroy(&(*table)->second);

@@ -29,14 +29,14 @@ struct hf_table {
     hf_tall difference;          /* H of the classes but the last, less that of the last: rows (event blocks,
                                     classes - 1, HF_TALL), columns (actives, rank) */
     hf_tall last;                /* H of the last class: rows (events) */
-    double *partial;             /* sums of the chunks: shape (chunks, columns, HF_PACK) */
-    double *second;              /* second moments of the rows: shape (pairs, blocks of `weight`, HF_TALL) */
-    double *norms, *variances;   /* what they count in the second moment, without and with probabilities: the
-                                    same shape */
-    bool normed;                 /* `norms` is there */
-    double *squares;             /* work space of the second moment */
-    double *minimum;             /* least density of each chunk of rows: shape (HF_CHUNKS_MAX) */
-    double *speed;               /* largest velocity of each chunk: shape (D, HF_CHUNKS_MAX) */
+    hf_barrier barrier;
+    double *partial;           /* sums of the chunks: shape (chunks, columns, HF_PACK) */
+    double *second;            /* second moments of the rows: shape (pairs, blocks of `weight`, HF_TALL) */
+    double *norms, *variances; /* what they count in the second moment, without and with probabilities: the
+                                  same shape */
+    bool normed;               /* `norms` is there */
+    double *squares;           /* work space of the second moment */
+    double *speed;             /* largest velocity of each chunk: shape (D, HF_CHUNKS_MAX) */
 };
 
 enum { HF_TABLE_PARTS = 8 }; /* parts of a second moment */

@@ -46,6 +46,10 @@ hf_status hf_raise(hf_error *error, hf_status status, const char *format, ...) {
         va_start(arguments, format);
         vsnprintf(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
+        /* what a file holds may be part of it; a message is one line */
+        for (char *letter = error->message; *letter != '\0'; letter++)
+            if ((unsigned char)*letter < ' ' || *letter == 0x7f)
+                *letter = ' ';
         error->status = status;
     }
     return status;

@@ -1,7 +1,9 @@
 /** @file csv.c
  *  Tables of comma-separated values (RFC 4180), one row a line. Fields may be quoted, but end on their line;
- *  lines end in LF or CR LF; blank lines and a byte-order mark are skipped. Numbers are finite decimals. */
+ *  lines end in LF or CR LF; blank lines and a byte-order mark are skipped. Numbers are decimals of the
+ * magnitudes in base/number.h. */
 #include "base/csv.h"
+#include "base/number.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -204,8 +206,10 @@ hf_status hf_csv_numbers(hf_csv *csv, size_t column, const char **text, double *
         char *end;
         values[*count] = strtod(*text, &end);
         /* strtod alone would take hexadecimals and the names of what is not finite */
-        if (strspn(*text, "+-.0123456789eE") != length || end != *text + length || !isfinite(values[*count]))
-            return hf_csv_raise(csv, HF_ERR_INPUT, "%s: '%.*s'; expected a finite decimal number",
+        if (strspn(*text, "+-.0123456789eE") != length || end != *text + length ||
+            !(fabs(values[*count]) <= HF_NUMBER_MAX))
+            return hf_csv_raise(csv, HF_ERR_INPUT,
+                                "%s: '%.*s'; expected a finite decimal number, at most 1e30",
                                 csv->format.columns[column].name, (int)length, *text);
         (*count)++;
         *text = end;

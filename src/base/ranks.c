@@ -107,6 +107,11 @@ void hf_ranks_max(const hf_ranks *ranks, size_t count, double *x) {
     reduce(ranks, MPI_MAX, count, x);
 }
 
+void hf_ranks_broadcast(const hf_ranks *ranks, size_t count, double *x) {
+    for (size_t done = 0; ranks != NULL && done < count; done += COUNT_MAX)
+        MPI_Bcast(x + done, part(count, done), MPI_DOUBLE, 0, ranks->communicator);
+}
+
 void hf_ranks_send(const hf_ranks *ranks, size_t to, size_t count, const double *x) {
     for (size_t done = 0; done < count; done += COUNT_MAX)
         MPI_Send(x + done, part(count, done), MPI_DOUBLE, (int)to, 0, ranks->communicator);
@@ -211,6 +216,9 @@ void hf_ranks_min(const hf_ranks *ranks, size_t count, double *x) {
     (void)ranks, (void)count, (void)x;
 }
 void hf_ranks_max(const hf_ranks *ranks, size_t count, double *x) {
+    (void)ranks, (void)count, (void)x;
+}
+void hf_ranks_broadcast(const hf_ranks *ranks, size_t count, double *x) {
     (void)ranks, (void)count, (void)x;
 }
 void hf_ranks_send(const hf_ranks *ranks, size_t to, size_t count, const double *x) {

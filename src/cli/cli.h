@@ -5,6 +5,7 @@
 #include <headflow/optimum.h>
 #include <headflow/ranks.h>
 
+#include <math.h>
 #include <stdio.h>
 
 enum { CLI_OVERRIDES_MAX = 64, CLI_FILES_MAX = 64 };
@@ -27,7 +28,8 @@ typedef enum cli_option {
     CLI_EPSILON = 8192,
     CLI_OPTIMISER = 16384,
     CLI_GAP = 32768,
-    CLI_STARTS = 65536
+    CLI_STARTS = 65536,
+    CLI_RESUME = 131072
 } cli_option;
 
 /* What a verb does when mpirun has started several processes. */
@@ -45,12 +47,13 @@ typedef struct cli_call {
     size_t override_count;
     const char *overrides[CLI_OVERRIDES_MAX];
     const char *output; /* NULL: the default folder */
-    bool quiet, json, markdown;
+    bool quiet, json, markdown, resume;
     size_t levels, nodes;       /* 0: the default */
     double step, time, epsilon; /* NAN: not given */
     double gap;                 /* 0: the default */
     size_t batch, draws, snapshots, pairs, starts;
     bool batch_given;
+    unsigned given; /* which of cli_option */
 } cli_call;
 
 typedef struct cli_verb {
@@ -58,15 +61,28 @@ typedef struct cli_verb {
     unsigned options;  /* which of cli_option */
     const char *files; /* what may come after the argument, any number of them; NULL: nothing */
     cli_ranks ranks;
+    bool interruptible; /* SIGINT and SIGTERM end it in good order */
     hf_status (*run)(hf_error *error, const cli_call *call);
 } cli_verb;
 
 extern const cli_verb cli_list, cli_run, cli_sgd, cli_compare, cli_optimum, cli_limit, cli_verify,
     cli_figures, cli_report;
 
+/* Verbs of the same names for other models: models.c. */
+extern const cli_verb cli_tokens_run, cli_tokens_verify, cli_tokens_limit, cli_tokens_report, cli_paths_run;
+
+/* The verb of that name for the model of the case, or the solution, that a call names: `verb` itself for
+ * heads, and where the argument names nothing that can be read, which the verb will say. HF_ERR_INPUT when
+ * that model has no such verb, or its verb does not take an option of the call. */
+hf_status cli_verb_of_model(hf_error *error, const cli_call *call, const cli_verb *verb,
+                            const cli_verb **out);
+
 /* Parse what follows the verb. HF_ERR_INPUT with what was expected. */
 hf_status cli_parse(hf_error *error, const cli_verb *verb, int count, char *const arguments[],
                     cli_call *call);
+
+/* HF_ERR_INPUT with the first option of the call that the verb of that model does not take. */
+hf_status cli_check_options(hf_error *error, const cli_call *call, const cli_verb *verb, const char *model);
 
 /* The options that a verb accepts, for its help. */
 void cli_print_options(FILE *file, const cli_verb *verb);
@@ -75,17 +91,32 @@ void cli_print_options(FILE *file, const cli_verb *verb);
  * Collective. */
 hf_status cli_read_case(hf_error *error, const cli_call *call, hf_problem **problem, char **text);
 
-/* The path of a result: DIR/FILE, where DIR is the option -o or output/NAME. On the heap. */
+/* The path of a result: DIR/FILE, where DIR is the option -o or output/NAME. On the heap, whatever the
+ * status: HF_ERR_IO where it cannot be written. Collective. */
 hf_status cli_output_path(hf_error *error, const cli_call *call, const hf_problem *problem, const char *file,
                           char **path);
 
+/* The same for a case of any model, by its name. */
+hf_status cli_output_of(hf_error *error, const cli_call *call, const char *name, const char *file,
+                        char **path);
+
 /* The path of a result of a file: DIR/FILE, where DIR is the option -o or the folder of the argument. On the
- * heap. */
+ * heap, whatever the status: HF_ERR_IO where it cannot be written. */
 hf_status cli_output_beside(hf_error *error, const cli_call *call, const char *file, char **path);
+
+/* The line for a verb that a signal ended: HF_ERR_INTERRUPTED with where it stands and the command that goes
+ * on from there. option: which that command needs besides those of the call, or NULL */
+hf_status cli_raise_interrupted(hf_error *error, const cli_call *call, const char *verb, const char *where,
+                                const char *option);
 
 /* What is being done, on standard error: a line that the next one replaces where it is a terminal. */
 void cli_show_progress(const char *what);
 void cli_clear_progress(void);
+
+/* The larger, and INFINITY for what is not a number: no promise is kept by it. */
+static inline double cli_worse(double so_far, double now) {
+    return isnan(now) ? INFINITY : fmax(so_far, now);
+}
 
 /* How many decimals of a number are known, 0 to 15. */
 int cli_decimals(double uncertainty);

@@ -15,6 +15,6 @@ const cli_verb cli_figures = {
         "Draws the figures of a file that a verb has written, or of all those in a folder, into the folder\n"
         "figures beside them. Each leaves NAME.svg, NAME.pdf, NAME.png, its gnuplot script NAME.gp and "
         "its data.",
-    .options = CLI_OUTPUT,
+    .options = CLI_OUTPUT | CLI_QUIET,
     .run = run,
 };

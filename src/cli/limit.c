@@ -79,48 +79,9 @@ static hf_status run_solution(hf_error *error, const cli_call *call, const char 
     return status;
 }
 
-/* By its name, or by the first letters of a NetCDF file. */
-static bool is_solution(const char *argument) {
-    char start[4] = "";
-    const char *ending = strrchr(argument, '.');
-    FILE *file = fopen(argument, "rb");
-    size_t count = file != NULL ? fread(start, 1, sizeof start, file) : 0;
-    if (file != NULL)
-        fclose(file);
-    return (ending != NULL && strcmp(ending, ".nc") == 0) ||
-           (count == sizeof start && (start[0] == '\x89' || memcmp(start, "CDF", 3) == 0));
-}
-
-/* The name of a case comes before that of a folder. */
-static bool is_case(const char *argument) {
-    hf_error none = {0};
-    struct stat info;
-    char *path = NULL;
-    bool found = hf_case_find(&none, argument, &path) == HF_OK;
-    found = found && !(stat(path, &info) == 0 && S_ISDIR(info.st_mode));
-    free(path);
-    return found;
-}
-
-/* The solution that an argument names, a file or a folder with a solution.nc; NULL where it names none. On
- * the heap. */
-static hf_status find_solution(hf_error *error, const char *argument, char **file) {
-    *file = NULL;
-    if (is_solution(argument))
-        return hf_string_copy(error, argument, file);
-    if (is_case(argument))
-        return HF_OK;
-    HF_TRY(cli_find_solution(error, argument, file));
-    if (strcmp(*file, argument) == 0) { /* no folder */
-        free(*file);
-        *file = NULL;
-    }
-    return HF_OK;
-}
-
 static hf_status run(hf_error *error, const cli_call *call) {
     char *file;
-    HF_TRY(find_solution(error, call->argument, &file));
+    HF_TRY(cli_solution_of(error, call->argument, &file));
     hf_status status = file != NULL ? run_solution(error, call, file) : run_case(error, call);
     free(file);
     return status;

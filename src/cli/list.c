@@ -3,13 +3,19 @@
 
 #include <headflow/case.h>
 
+#include <stdio.h>
+#include <string.h>
+
 static hf_status run(hf_error *error, const cli_call *call) {
     (void)call;
     size_t count;
     hf_case_entry *entries;
     HF_TRY(hf_case_names(error, &count, &entries));
+    int widest = 0;
     for (size_t i = 0; i < count; i++)
-        printf("%-12s %s\n", entries[i].name, entries[i].title);
+        widest = (int)strlen(entries[i].name) > widest ? (int)strlen(entries[i].name) : widest;
+    for (size_t i = 0; i < count; i++)
+        printf("%-*s  %s\n", widest, entries[i].name, entries[i].title);
     hf_case_names_destroy(count, &entries);
     return HF_OK;
 }

@@ -1,8 +1,9 @@
 /* The program: finds the verb and turns a failure into one line and an exit code. */
 #include "cli/cli.h"
 
-#include <gsl/gsl_errno.h>
+#include <headflow/interrupt.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +35,8 @@ static void print_help(FILE *file) {
     fputs("\n  headflow VERB --help   what a verb does and its options\n"
           "  headflow --version     the version\n\n"
           "CASE is the name of a case (headflow list) or the path of a case file, SOLUTION a solution.nc.\n"
-          "Exit codes: 0 success, 2 bad call or case file, 3 numerical failure, 4 input or output failure.\n",
+          "Exit codes: 0 success, 2 bad call or case file, 3 numerical failure, 4 input or output failure,\n"
+          "130 and 143 interrupted by SIGINT and SIGTERM.\n",
           file);
 }
 
@@ -73,12 +75,15 @@ static hf_status run_verb(hf_error *error, const hf_ranks *ranks, const cli_verb
                 print_verb_help(verb);
             return HF_OK;
         }
-    if (hf_ranks_count(ranks) > 1 && verb->ranks == CLI_ALONE)
-        return hf_raise(error, HF_ERR_INPUT, "%s runs on one process; start it without mpirun", verb->name);
     cli_call call = {.ranks = ranks};
     HF_TRY(cli_parse(error, verb, count, arguments, &call));
+    HF_TRY(cli_verb_of_model(error, &call, verb, &verb));
+    if (hf_ranks_count(ranks) > 1 && verb->ranks == CLI_ALONE)
+        return hf_raise(error, HF_ERR_INPUT, "%s runs on one process; start it without mpirun", verb->name);
     call.quiet = call.quiet || !first;
     call.json = call.json && first;
+    if (verb->interruptible)
+        hf_interrupt_catch();
     return first || verb->ranks == CLI_TOGETHER ? verb->run(error, &call) : HF_OK;
 }
 
@@ -104,10 +109,17 @@ static hf_status dispatch(hf_error *error, const hf_ranks *ranks, int count, cha
     return verb != NULL ? run_verb(error, ranks, verb, count - 2, arguments + 2) : error->status;
 }
 
+/* 130 and 143 are what a shell gives for SIGINT and SIGTERM; 130 also where another rank has had the signal.
+ */
+static int exit_code(hf_status status) {
+    int signal = hf_interrupted(NULL);
+    return status == HF_ERR_INTERRUPTED && signal > 0 ? 128 + signal : hf_status_exit_code(status);
+}
+
 int main(int count, char *arguments[]) {
     hf_error error = {0};
     hf_ranks *ranks;
-    gsl_set_error_handler_off(); /* GSL would abort; its results are checked where they are used */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow fails where it is written, with a message */
     hf_status status = hf_ranks_start(&error, &ranks);
     if (status == HF_OK)
         status = dispatch(&error, ranks, count, arguments);
@@ -123,5 +135,5 @@ int main(int count, char *arguments[]) {
         fflush(NULL);
         _exit(hf_status_exit_code(status));
     }
-    return hf_status_exit_code(status);
+    return exit_code(status);
 }

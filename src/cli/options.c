@@ -39,6 +39,7 @@ static const option options[] = {
     {CLI_GAP, "--gap", NULL, "G", "the distance to the minimum that is to be certified (default 1e-10)"},
     {CLI_STARTS, "--starts", NULL, "N",
      "of the search for stationary Dirac measures (default: by the dimension)"},
+    {CLI_RESUME, "--resume", NULL, NULL, "go on from the last checkpoint, if there is one"},
     {CLI_OPTIMISER, "--momentum", NULL, "M", NULL},
     {CLI_OPTIMISER, "--adam", NULL, NULL, NULL},
 };
@@ -108,6 +109,7 @@ static hf_status parse_batch(hf_error *error, const option *o, const char *value
 }
 
 static hf_status apply_option(hf_error *error, const option *o, const char *value, cli_call *call) {
+    call->given |= o->bit;
     switch (o->bit) {
     case CLI_SET:
         if (call->override_count == CLI_OVERRIDES_MAX)
@@ -127,6 +129,9 @@ static hf_status apply_option(hf_error *error, const option *o, const char *valu
         return HF_OK;
     case CLI_MARKDOWN:
         call->markdown = true;
+        return HF_OK;
+    case CLI_RESUME:
+        call->resume = true;
         return HF_OK;
     case CLI_LEVELS:
         return parse_count(error, o, value, 512, &call->levels);
@@ -156,6 +161,22 @@ static hf_status apply_option(hf_error *error, const option *o, const char *valu
         return parse_count(error, o, value, 1000000, &call->starts);
     }
     return HF_OK;
+}
+
+hf_status cli_check_options(hf_error *error, const cli_call *call, const cli_verb *verb, const char *model) {
+    char expected[256] = "";
+    const option *refused = NULL;
+    for (size_t i = OPTIONS; i-- > 0;)
+        if (call->given & options[i].bit & ~verb->options)
+            refused = &options[i];
+    if (refused == NULL)
+        return HF_OK;
+    for (size_t i = 0, used = 0; i < OPTIONS; i++)
+        if (verb->options & options[i].bit)
+            used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%s", used > 0 ? ", " : "",
+                                     options[i].name);
+    return hf_raise(error, HF_ERR_INPUT, "%s: %s is not for %s; expected one of %s", verb->name,
+                    refused->name, model, expected);
 }
 
 static hf_status add_argument(hf_error *error, const cli_verb *verb, const char *argument, cli_call *call) {
@@ -220,11 +241,17 @@ hf_status cli_read_case(hf_error *error, const cli_call *call, hf_problem **prob
 
 hf_status cli_output_path(hf_error *error, const cli_call *call, const hf_problem *problem, const char *file,
                           char **path) {
-    const char *folder = call->output != NULL ? call->output : hf_problem_name(problem);
+    return cli_output_of(error, call, hf_problem_name(problem), file, path);
+}
+
+hf_status cli_output_of(hf_error *error, const cli_call *call, const char *name, const char *file,
+                        char **path) {
+    const char *folder = call->output != NULL ? call->output : name;
     size_t size = strlen(folder) + strlen(file) + sizeof "output//";
     HF_TRY(hf_allocate(error, size, 1, (void **)path));
     snprintf(*path, size, "%s%s/%s", call->output != NULL ? "" : "output/", folder, file);
-    return HF_OK;
+    return hf_ranks_agree(error, call->ranks,
+                          hf_ranks_index(call->ranks) == 0 ? hf_output_check(error, *path) : HF_OK);
 }
 
 hf_status cli_output_beside(hf_error *error, const cli_call *call, const char *file, char **path) {
@@ -236,7 +263,7 @@ hf_status cli_output_beside(hf_error *error, const cli_call *call, const char *f
     size_t size = (size_t)length + strlen(file) + sizeof "/";
     HF_TRY(hf_allocate(error, size, 1, (void **)path));
     snprintf(*path, size, "%.*s/%s", length, folder, file);
-    return HF_OK;
+    return hf_output_check(error, *path);
 }
 
 void cli_show_progress(const char *what) {

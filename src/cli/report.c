@@ -4,11 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What the page is made of. */
 typedef struct material {
-    char *solution, *chaos_path, *refinement_path; /* paths */
+    char *solution, *chaos_path, *refinement_path, *path; /* the last: of the page */
     cli_solved solved;
     hf_rest rest;
     hf_chaos *chaos;          /* NULL: none beside the solution */
@@ -38,6 +39,8 @@ static hf_status read_beside(hf_error *error, material *m) {
 
 static hf_status gather(hf_error *error, const cli_call *call, material *m) {
     HF_TRY(cli_find_solution(error, call->argument, &m->solution));
+    HF_TRY(join(error, call->output, m->solution, "report.html", &m->path));
+    HF_TRY(hf_output_check(error, m->path));
     HF_TRY(cli_read_solved(error, m->solution, &m->solved));
     HF_TRY(read_beside(error, m));
     const hf_rest_options options = {.progress = call->quiet ? NULL : cli_show_progress};
@@ -54,17 +57,15 @@ static hf_status write_page(hf_error *error, const cli_call *call, const materia
                               .rest = &m->rest,
                               .chaos = m->chaos,
                               .refinement = m->refined ? &m->refinement : NULL};
-    char *path, verdict[512];
+    char verdict[512];
     HF_TRY(hf_report_verdict(error, &report, sizeof verdict, verdict));
-    HF_TRY(join(error, call->output, m->solution, "report.html", &path));
-    hf_status status = hf_report_write(error, path, &report);
-    if (status == HF_OK && !call->quiet)
-        printf("%s: %s\nwrote %s\n", hf_solution_name(report.solution), verdict, path);
-    free(path);
-    return status;
+    HF_TRY(hf_report_write(error, m->path, &report));
+    if (!call->quiet)
+        printf("%s: %s\nwrote %s\n", hf_solution_name(report.solution), verdict, m->path);
+    return HF_OK;
 }
 
-static hf_status run(hf_error *error, const cli_call *call) {
+static hf_status report_solution(hf_error *error, const cli_call *call) {
     material m = {0};
     hf_status status = gather(error, call, &m);
     if (status == HF_OK)
@@ -72,9 +73,53 @@ static hf_status run(hf_error *error, const cli_call *call) {
     hf_chaos_destroy(&m.chaos);
     hf_rest_clear(&m.rest);
     cli_clear_solved(&m.solved);
+    free(m.path);
     free(m.chaos_path);
     free(m.refinement_path);
     free(m.solution);
+    return status;
+}
+
+/* The paths.nc that an argument names: the file, or that of a folder without a solution. NULL: it names none.
+ * On the heap. */
+static hf_status find_paths(hf_error *error, const char *argument, char **path) {
+    struct stat info;
+    const char *slash = strrchr(argument, '/');
+    bool folder = stat(argument, &info) == 0 && S_ISDIR(info.st_mode);
+    *path = NULL;
+    if (!folder)
+        return strcmp(slash != NULL ? slash + 1 : argument, "paths.nc") == 0
+                   ? hf_string_copy(error, argument, path)
+                   : HF_OK;
+    size_t size = strlen(argument) + sizeof "/solution.nc";
+    HF_TRY(hf_allocate(error, size, 1, (void *)path));
+    snprintf(*path, size, "%s/solution.nc", argument);
+    bool solved = access(*path, F_OK) == 0;
+    snprintf(*path, size, "%s/paths.nc", argument);
+    if (!solved && access(*path, F_OK) == 0)
+        return HF_OK;
+    free(*path);
+    *path = NULL;
+    return HF_OK;
+}
+
+static hf_status report_paths(hf_error *error, const cli_call *call, const char *file) {
+    char *page;
+    HF_TRY(join(error, call->output, file, "report.html", &page));
+    hf_status status = hf_paths_report_write(error, file, page);
+    if (status == HF_OK && !call->quiet)
+        printf("wrote %s\n", page);
+    free(page);
+    return status;
+}
+
+static hf_status run(hf_error *error, const cli_call *call) {
+    char *paths;
+    HF_TRY(find_paths(error, call->argument, &paths));
+    if (paths == NULL)
+        return report_solution(error, call);
+    hf_status status = report_paths(error, call, paths);
+    free(paths);
     return status;
 }
 
@@ -89,7 +134,9 @@ const cli_verb cli_report = {
         "a\n"
         "solution.nc (headflow run) or a folder with one; a chaos.nc (headflow compare) and a verify.nc "
         "(headflow\n"
-        "verify) beside it are told of too.",
+        "verify) beside it are told of too. Of a paths.nc, or a folder with one alone: the order parameters "
+        "and predictors\n"
+        "of attention paths.",
     .options = CLI_OUTPUT | CLI_QUIET,
     .run = run,
 };

@@ -1,7 +1,6 @@
 /* headflow run CASE: integrates the density, writes solution.nc, reports on the way and at the end. */
-#include "cli/cli.h"
+#include "cli/keeper.h"
 
-#include <headflow/store.h>
 #include <headflow/theory.h>
 
 #include <math.h>
@@ -21,6 +20,7 @@ typedef struct report {
     const hf_ranks *ranks;
     const hf_problem *problem;
     hf_observer writer; /* solution.nc */
+    cli_keeper keeper;
     bool quiet, terminal;
     double last_line; /* when the last progress line was printed [s] */
     bool line_open;   /* a progress line stands on the terminal */
@@ -45,17 +45,17 @@ static hf_status output(hf_error *error, void *self, const hf_record *record, co
         r->records[r->outputs] = *record;
     r->outputs++;
     r->last = *record;
-    r->mass_error = fmax(r->mass_error, fabs(record->mass - 1));
-    r->minimum = fmin(r->minimum, record->minimum);
+    r->mass_error = cli_worse(r->mass_error, fabs(record->mass - 1));
+    r->minimum = -cli_worse(-r->minimum, -record->minimum);
     r->negative_mass = fmax(r->negative_mass, record->negative_mass);
     r->wall_mass = fmax(r->wall_mass, record->wall_mass);
     if (record->time >= r->start.time) {
         r->lowest = fmin(r->lowest, record->free_energy);
-        r->rise = fmax(r->rise, record->free_energy - r->lowest);
+        r->rise = cli_worse(r->rise, record->free_energy - r->lowest);
     }
     if (record->time > r->start.time) {
         double lost = r->start.free_energy - record->free_energy;
-        r->balance = fmax(r->balance, fabs(lost - (record->dissipated - r->start.dissipated)));
+        r->balance = cli_worse(r->balance, fabs(lost - (record->dissipated - r->start.dissipated)));
     }
     return r->writer.output(error, r->writer.self, record, rho);
 }
@@ -77,6 +77,11 @@ static hf_status step(hf_error *error, void *self, double time, const hf_statist
             statistics->seconds * (end - time) / time, r->terminal ? "\033[K" : "\n");
     r->line_open = r->terminal;
     return HF_OK;
+}
+
+static hf_status checkpoint(hf_error *error, void *self, const hf_checkpoint *here, bool *restart) {
+    report *r = self;
+    return cli_keeper_checkpoint(error, &r->keeper, here, restart);
 }
 
 /* ---- at the end ------------------------------------------------------------------------------------- */
@@ -222,9 +227,11 @@ static hf_status check_promises(hf_error *error, const report *r) {
 /* ---- the verb --------------------------------------------------------------------------------------- */
 
 /* The errors of all outputs, into the report and the file. */
-static hf_status estimate(hf_error *error, report *r, hf_solution_writer *writer) {
+static hf_status estimate(hf_error *error, report *r, hf_solution_writer *writer,
+                          const hf_statistics *statistics) {
     if (r->records == NULL)
         return HF_OK;
+    HF_TRY(cli_keeper_complete(error, &r->keeper, statistics));
     HF_TRY(hf_ranks_agree(error, r->ranks, hf_allocate(error, r->outputs, sizeof *r->errors, &r->errors)));
     if (!r->quiet)
         fprintf(stderr, "%serror estimate ...%s", r->terminal ? "\r" : "", r->terminal ? "\033[K" : "\n");
@@ -233,7 +240,7 @@ static hf_status estimate(hf_error *error, report *r, hf_solution_writer *writer
     if (status != HF_OK) {
         free(r->errors);
         r->errors = NULL;
-        return status;
+        return status == HF_ERR_INTERRUPTED ? cli_keeper_raise(error, &r->keeper) : status;
     }
     return hf_solution_writer_errors(error, writer, r->outputs, r->errors);
 }
@@ -270,12 +277,59 @@ static hf_status conclude(hf_error *error, const cli_call *call, const report *r
     return check_promises(error, r);
 }
 
+/* What an interrupted run had told, and the rest of the integration. */
+static hf_status go_on(hf_error *error, report *r, hf_recorder *recorder, hf_statistics *statistics) {
+    const hf_checkpoint *from = hf_recorder_checkpoint(recorder);
+    const hf_observer own = {
+        .self = r, .output = output, .logits = logits, .step = step, .checkpoint = checkpoint};
+    const hf_observer observer = hf_recorder_observer(recorder, &own);
+    hf_flow *flow;
+    if (from != NULL)
+        HF_TRY(hf_recorder_replay(error, recorder));
+    if (from != NULL && from->rho == NULL) {
+        *statistics = from->statistics;
+        return HF_OK;
+    }
+    HF_TRY(hf_flow_create(error, r->problem, &flow));
+    hf_status status = hf_flow_resume(error, flow, from, &observer, NULL, statistics);
+    hf_flow_destroy(&flow);
+    return status;
+}
+
+static void tell_where_it_begins(const report *r, const hf_recorder *recorder) {
+    const hf_checkpoint *from = hf_recorder_checkpoint(recorder);
+    if (!r->keeper.call->resume || r->quiet)
+        return;
+    if (from != NULL)
+        fprintf(stderr, "going on from the checkpoint at t = %.6g\n", from->time);
+    else
+        fprintf(stderr, "no checkpoint: beginning at t = 0\n");
+}
+
+/* The file, the records beside it, and what an interrupted run left of them. */
+static hf_status begin(hf_error *error, const char *path, const char *text, report *r,
+                       hf_solution_writer **writer, hf_recorder **recorder) {
+    const cli_call *call = r->keeper.call;
+    HF_TRY(hf_recorder_create(error, path, r->problem, text, call->resume, recorder));
+    if (hf_recorder_discarded(*recorder) && !r->quiet)
+        fprintf(stderr, "%s.checkpoint: discarded; --resume would have gone on from it\n", path);
+    cli_keeper_start(call, r->problem, *recorder, &r->keeper);
+    tell_where_it_begins(r, *recorder);
+    HF_TRY(hf_solution_writer_create(error, path, r->problem, text, writer));
+    r->writer = hf_solution_writer_observer(*writer);
+    hf_status status = HF_OK;
+    if (hf_problem_estimate(r->problem)) /* a stationary end is an output more */
+        status = hf_allocate(error, hf_problem_outputs(r->problem) + 1, sizeof *r->records, &r->records);
+    return hf_ranks_agree(error, r->ranks, status);
+}
+
 static hf_status integrate(hf_error *error, const cli_call *call, const hf_problem *problem, const char *text,
                            const char *path) {
-    hf_solution_writer *writer;
-    hf_flow *flow = NULL;
+    hf_solution_writer *writer = NULL;
+    hf_recorder *recorder = NULL;
     hf_statistics statistics = {0};
-    report r = {.ranks = call->ranks,
+    report r = {.keeper.call = call,
+                .ranks = call->ranks,
                 .problem = problem,
                 .quiet = call->quiet,
                 .terminal = isatty(STDERR_FILENO),
@@ -283,24 +337,23 @@ static hf_status integrate(hf_error *error, const cli_call *call, const hf_probl
                 .lowest = INFINITY,
                 .balance = NAN};
     double started = hf_seconds();
-    hf_status status = hf_solution_writer_create(error, path, problem, text, &writer);
+    hf_status status = begin(error, path, text, &r, &writer, &recorder);
     if (status == HF_OK)
-        r.writer = hf_solution_writer_observer(writer);
-    hf_observer observer = {.self = &r, .output = output, .logits = logits, .step = step};
-    if (status == HF_OK && hf_problem_estimate(problem)) /* a stationary end is an output more */
-        status = hf_allocate(error, hf_problem_outputs(problem) + 1, sizeof *r.records, &r.records);
-    status = hf_ranks_agree(error, r.ranks, status);
-    if (status == HF_OK)
-        status = hf_flow_create(error, problem, &flow);
-    if (status == HF_OK)
-        status = hf_flow_integrate(error, flow, &observer, NULL, &statistics);
+        status = go_on(error, &r, recorder, &statistics);
     /* a solution is kept also where its error cannot be estimated */
-    hf_status estimated = status == HF_OK ? estimate(error, &r, writer) : HF_OK;
+    hf_status estimated = status == HF_OK ? estimate(error, &r, writer, &statistics) : HF_OK;
+    if (estimated == HF_ERR_INTERRUPTED)
+        status = estimated;
     if (r.line_open)
         fprintf(stderr, "\r\033[K");
     if (status == HF_OK)
         status = hf_solution_writer_finish(error, writer, &statistics);
-    hf_flow_destroy(&flow);
+    /* what cannot be had would fail again */
+    if (status == HF_OK)
+        status = hf_recorder_remove(error, recorder);
+    else if (status == HF_ERR_NUMERIC)
+        (void)hf_recorder_remove(NULL, recorder);
+    hf_recorder_destroy(&recorder);
     hf_solution_writer_destroy(&writer);
     double seconds = hf_seconds() - started;
     if (status == HF_OK)
@@ -339,8 +392,10 @@ const cli_verb cli_run = {
     .argument = "CASE",
     .summary = "integrate the density of a case; writes solution.nc",
     .help = "Integrates the head density of a case from its initial density to time.end and writes\n"
-            "output/NAME/solution.nc. CASE is a name (headflow list) or the path of a case file.",
-    .options = CLI_SET | CLI_OUTPUT | CLI_QUIET | CLI_JSON,
+            "output/NAME/solution.nc. CASE is a name (headflow list) or the path of a case file. Ended by\n"
+            "SIGINT or SIGTERM, it leaves a checkpoint from which it goes on with --resume.",
+    .options = CLI_SET | CLI_OUTPUT | CLI_QUIET | CLI_JSON | CLI_RESUME,
     .ranks = CLI_TOGETHER,
+    .interruptible = true,
     .run = run,
 };

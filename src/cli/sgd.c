@@ -11,7 +11,7 @@ typedef struct report {
     hf_particles_writer *writer;
     bool quiet, terminal, line_open;
     double started, resumed, last_line; /* [s]; share of the work that was there at the start */
-    size_t there;                       /* members that were there at the start */
+    size_t there, kept;                 /* members that were there at the start, and are now */
 } report;
 
 static bool has(void *self, size_t ensemble, size_t seed) {
@@ -20,8 +20,10 @@ static bool has(void *self, size_t ensemble, size_t seed) {
 }
 
 static hf_status put(hf_error *error, void *self, size_t ensemble, size_t seed, const double *theta) {
-    const report *r = self;
-    return hf_particles_writer_put(error, r->writer, ensemble, seed, theta);
+    report *r = self;
+    HF_TRY(hf_particles_writer_put(error, r->writer, ensemble, seed, theta));
+    r->kept++;
+    return HF_OK;
 }
 
 static void progress(void *self, double done) {
@@ -53,6 +55,7 @@ static hf_status open_writer(hf_error *error, const hf_particles_layout *layout,
         r->there += hf_particles_writer_has(r->writer, k / layout->seeds, k % layout->seeds);
     if (r->there > 0 && !r->quiet)
         fprintf(stderr, "going on: %zu of %zu members were there\n", r->there, members);
+    r->kept = r->there;
     r->resumed = (double)r->there / (double)members;
     return HF_OK;
 }
@@ -76,6 +79,14 @@ static void conclude(const cli_call *call, const hf_particles_layout *layout, co
     printf("}\n");
 }
 
+static hf_status raise_interrupted(hf_error *error, const cli_call *call, const hf_particles_layout *layout,
+                                   const report *r) {
+    char where[96];
+    snprintf(where, sizeof where, "to go on from %zu of %zu members", r->kept,
+             layout->ensemble_count * layout->seeds);
+    return cli_raise_interrupted(error, call, "sgd", where, NULL);
+}
+
 static hf_status write_members(hf_error *error, const cli_call *call, const hf_particles_layout *layout,
                                const hf_problem *problem, const char *path) {
     report r = {.problem = problem, .quiet = call->quiet, .terminal = isatty(STDERR_FILENO)};
@@ -91,6 +102,8 @@ static hf_status write_members(hf_error *error, const cli_call *call, const hf_p
         fprintf(stderr, "\r\033[K");
     if (status == HF_OK && first)
         status = hf_particles_writer_finish(error, r.writer);
+    if (status == HF_ERR_INTERRUPTED)
+        raise_interrupted(error, call, layout, &r);
     hf_particles_writer_destroy(&r.writer);
     if (status == HF_OK)
         conclude(call, layout, &r, path);
@@ -123,6 +136,7 @@ static hf_status train(hf_error *error, const cli_call *call, const hf_problem *
                                       .title = hf_problem_title(problem),
                                       .case_text = text,
                                       .problem = fingerprint,
+                                      .deterministic = hf_problem_deterministic(problem),
                                       .dim = hf_grid_dim(grid),
                                       .coordinates = names,
                                       .time_count = outputs,
@@ -158,8 +172,9 @@ const cli_verb cli_sgd = {
     .help =
         "Trains N heads by stochastic gradient descent for every N, step and batch of the case's section\n"
         "particles and as many seeds, and writes their trajectories to output/NAME/particles.nc.\n"
-        "A run that was interrupted goes on where it stopped.",
+        "A run that was interrupted, by SIGINT or SIGTERM for one, goes on where it stopped.",
     .options = CLI_SET | CLI_OUTPUT | CLI_QUIET | CLI_JSON | CLI_OPTIMISER,
     .ranks = CLI_TOGETHER,
+    .interruptible = true,
     .run = run,
 };

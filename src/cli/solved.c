@@ -1,6 +1,8 @@
 /* A solution as the theory looks at it: hf_solved from a solution.nc. */
 #include "cli/solved.h"
 
+#include <headflow/case.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,43 @@ hf_status cli_find_solution(hf_error *error, const char *path, char **file) {
     size_t size = strlen(path) + sizeof name;
     HF_TRY(hf_allocate(error, size, 1, (void **)file));
     snprintf(*file, size, "%s%s", path, name);
+    return HF_OK;
+}
+
+/* By its name, or by the first letters of a NetCDF file. */
+static bool is_solution(const char *argument) {
+    char start[4] = "";
+    const char *ending = strrchr(argument, '.');
+    FILE *file = fopen(argument, "rb");
+    size_t count = file != NULL ? fread(start, 1, sizeof start, file) : 0;
+    if (file != NULL)
+        fclose(file);
+    return (ending != NULL && strcmp(ending, ".nc") == 0) ||
+           (count == sizeof start && (start[0] == '\x89' || memcmp(start, "CDF", 3) == 0));
+}
+
+/* The name of a case comes before that of a folder. */
+static bool is_case(const char *argument) {
+    hf_error none = {0};
+    struct stat info;
+    char *path = NULL;
+    bool found = hf_case_find(&none, argument, &path) == HF_OK;
+    found = found && !(stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+    free(path);
+    return found;
+}
+
+hf_status cli_solution_of(hf_error *error, const char *argument, char **file) {
+    *file = NULL;
+    if (is_solution(argument))
+        return hf_string_copy(error, argument, file);
+    if (is_case(argument))
+        return HF_OK;
+    HF_TRY(cli_find_solution(error, argument, file));
+    if (strcmp(*file, argument) == 0) { /* no folder */
+        free(*file);
+        *file = NULL;
+    }
     return HF_OK;
 }
 

@@ -49,13 +49,11 @@ hf_status hf_adams_advance(hf_error *error, hf_adams *a, double time) {
         return HF_OK;
     CVodeSetStopTime(a->cvode, time);
     int flag = CVode(a->cvode, time, a->state, &a->time, CV_NORMAL);
-    if (flag < 0) {
-        char *name = CVodeGetReturnFlagName(flag);
-        hf_status status =
-            hf_raise(error, HF_ERR_NUMERIC, "%s fails at t = %.6g: %s", a->what, a->time, name);
-        free(name);
-        return status;
-    }
+    if (flag < 0)
+        return hf_raise(error, HF_ERR_NUMERIC,
+                        "%s fails at t = %.6g of %.6g: %s; expected a flow that stays bounded: a shorter "
+                        "time.end, or smaller data",
+                        a->what, a->time, time, hf_sundials_words(flag));
     a->time = time;
     return HF_OK;
 }

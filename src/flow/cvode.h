@@ -1,4 +1,4 @@
-/* What the two users of CVODE, integrate.c and adams.c, share. */
+/* What all users of CVODE and ARKODE share. */
 #ifndef HF_FLOW_CVODE_H
 #define HF_FLOW_CVODE_H
 
@@ -7,5 +7,8 @@ static inline void hf_cvode_discard(int code, const char *module, const char *fu
                                     void *user) {
     (void)code, (void)module, (void)function, (void)message, (void)user;
 }
+
+/* What a failure of CVODE or ARKODE means, in words. */
+const char *hf_sundials_words(int flag);
 
 #endif

@@ -55,7 +55,7 @@ static int jacobian_times(N_Vector v, N_Vector out, realtype t, N_Vector y, N_Ve
     double step = sqrt(DBL_EPSILON) * fmax(both[1], evolution->atol) / both[0];
     for (size_t i = 0; i < cells; i++)
         shifted[i] = base[i] + step * direction[i];
-    hf_flow_rate(evolution->flow, shifted, result, NULL);
+    hf_density_rate(&evolution->density, shifted, result, NULL);
     evolution->evaluations++;
     for (size_t i = 0; i < cells; i++)
         result[i] = (result[i] - base_rate[i]) / step;
@@ -67,8 +67,7 @@ static int precondition(realtype t, N_Vector y, N_Vector rate, N_Vector b, N_Vec
     (void)t, (void)y, (void)rate, (void)delta, (void)side;
     const cvode *run = user;
     const hf_evolution *evolution = run->shared.evolution;
-    double temperature = hf_problem_temperature(hf_flow_problem(evolution->flow));
-    hf_diffusion_solve(run->diffusion, gamma * temperature, values(b), values(x));
+    hf_diffusion_solve(run->diffusion, gamma * evolution->density.temperature, values(b), values(x));
     values(x)[evolution->cells] = values(b)[evolution->cells];
     return 0;
 }
@@ -98,7 +97,7 @@ static hf_status set_up_solver(hf_error *error, cvode *run, bool implicit) {
         CV_TRY(error, run, CVodeSetNonlinearSolver(run->memory, run->nonlinear));
         return HF_OK;
     }
-    HF_TRY(hf_diffusion_create(error, hf_flow_grid(shared->evolution->flow), &run->diffusion));
+    HF_TRY(hf_diffusion_create(error, shared->evolution->density.grid, &run->diffusion));
     run->linear = SUNLinSol_SPGMR(shared->state, PREC_LEFT, 20, shared->context);
     CV_TRY(error, run, CVodeSetLinearSolver(run->memory, run->linear, NULL));
     CV_TRY(error, run, CVodeSetPreconditioner(run->memory, NULL, precondition));
@@ -108,9 +107,9 @@ static hf_status set_up_solver(hf_error *error, cvode *run, bool implicit) {
 
 static hf_status set_up(hf_error *error, hf_evolution *evolution, double time, const double *y, cvode *run) {
     hf_sundials *shared = &run->shared;
-    bool implicit = hf_problem_temperature(hf_flow_problem(evolution->flow)) > 0;
+    bool implicit = evolution->density.temperature > 0;
     if (implicit)
-        evolution->local_rtol = BDF_RTOL_SHARE * evolution->rtol;
+        evolution->local_rtol = BDF_RTOL_SHARE * evolution->density.share * evolution->rtol;
     HF_TRY(hf_sundials_allocate(error, evolution, hf_method_find("cvode")->vectors, time, y, shared));
     run->memory = CVodeCreate(implicit ? CV_BDF : CV_ADAMS, shared->context);
     if (run->memory == NULL)
@@ -161,13 +160,8 @@ static hf_status step(hf_error *error, void *self, double *time) {
     *time = shared->time;
     if (flag == CV_TOO_MUCH_ACC)
         return hf_evolution_raise_rounding(error, evolution, shared->time);
-    if (flag < 0) {
-        char *name = CVodeGetReturnFlagName(flag);
-        hf_status status = hf_evolution_raise_stuck(error, evolution, shared->time, name);
-        free(name);
-        return status;
-    }
-    return HF_OK;
+    return flag < 0 ? hf_evolution_raise_stuck(error, evolution, shared->time, hf_sundials_words(flag))
+                    : HF_OK;
 }
 
 static const double *state(const void *self) {

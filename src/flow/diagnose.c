@@ -188,7 +188,8 @@ static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const doubl
     double largest = -INFINITY;
 #pragma omp parallel reduction(max : largest)
     {
-        gsl_eigen_symm_workspace *work = gsl_eigen_symm_alloc(dim);
+        double diagonal[HF_DIM_MAX], beside[HF_DIM_MAX];
+        gsl_eigen_symm_workspace work = {dim, diagonal, beside};
 #pragma omp for schedule(static)
         for (size_t row = hf_ranks_index(ranks); row < rows; row += hf_ranks_count(ranks)) {
             double theta[HF_DIM_MAX], g[HF_TERMS_MAX], dg[HF_TERMS_MAX * HF_ATTENTION_MAX];
@@ -205,15 +206,32 @@ static hf_status one_sided_lipschitz(hf_error *error, hf_flow *flow, const doubl
                 for (size_t j = 0; j < m; j++)
                     theta[n + j] = edge(grid, n + j, corner >> j & 1 ? last[n + j] + 1 : first[n + j]);
                 hf_model_assemble(model, theta, g, dg, d2g, NULL, hessian);
-                largest = fmax(largest, largest_of_minus(work, dim, hessian));
+                largest = fmax(largest, largest_of_minus(&work, dim, hessian));
             }
         }
-        gsl_eigen_symm_free(work);
     }
     hf_ranks_max(ranks, 1, &largest);
     *constant = largest;
     hf_array_destroy(&projection);
     return HF_OK;
+}
+
+/* Numbers that overflow are said to have done so here, before the gap is searched for with them. */
+static hf_status check_finite(hf_error *error, const char *what, double value) {
+    if (!isfinite(value))
+        return hf_raise(error, HF_ERR_NUMERIC,
+                        "%s of the density is %g; expected a finite number: scale tokens, matrices and box",
+                        what, value);
+    return HF_OK;
+}
+
+static hf_status check_integrals(hf_error *error, size_t dim, const hf_record *record) {
+    HF_TRY(check_finite(error, "mass", record->mass));
+    HF_TRY(check_finite(error, "free energy", record->free_energy));
+    HF_TRY(check_finite(error, "sigma2", record->sigma2));
+    for (size_t k = 0; k < dim * dim; k++)
+        HF_TRY(check_finite(error, "covariance", record->covariance[k]));
+    return check_finite(error, "dissipation", record->dissipation);
 }
 
 hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf_record *record) {
@@ -231,7 +249,10 @@ hf_status hf_flow_diagnose(hf_error *error, hf_flow *flow, const double *rho, hf
                           hf_array_create(error, hf_grid_cells(flow->part), &rate)));
     hf_flow_rate(flow, rho, rate, &record->dissipation);
     hf_array_destroy(&rate);
+    HF_TRY(check_integrals(error, hf_grid_dim(flow->part), record));
     hf_flow_prepare(flow, rho); /* residuals and potential, for what follows */
     HF_TRY(hf_ranks_agree(error, hf_grid_ranks(flow->part), optimality_gap(error, flow, rho, &record->gap)));
-    return one_sided_lipschitz(error, flow, rho, &record->one_sided_lipschitz);
+    HF_TRY(check_finite(error, "gap", record->gap));
+    HF_TRY(one_sided_lipschitz(error, flow, rho, &record->one_sided_lipschitz));
+    return check_finite(error, "one-sided Lipschitz constant", record->one_sided_lipschitz);
 }

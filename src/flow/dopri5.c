@@ -159,7 +159,8 @@ static outcome attempt(dopri5 *run, double h, double *error) {
         run->sum = stage_sum(run, h, last ? error_row : tableau[i], i + 1);
         run->kept = run->k[i];
         run->out = last ? NULL : run->stage[i % 2];
-        hf_flow_rate_into(evolution->flow, run->stage[(i - 1) % 2], &sink, &run->k[i][cells]);
+        evolution->density.model->rate(evolution->density.self, run->stage[(i - 1) % 2], NULL, &sink,
+                                       &run->k[i][cells]);
         if (!last)
             run->out[cells] = run->y[cells] + sum_of_s(&run->sum, cells);
     }
@@ -251,7 +252,7 @@ static hf_status allocate(hf_error *error, dopri5 *run) {
 
 static hf_status set_up(hf_error *error, double time, const double *y, dopri5 *run) {
     hf_evolution *evolution = run->evolution;
-    const hf_grid *grid = hf_flow_grid(evolution->flow);
+    const hf_grid *grid = evolution->density.grid;
     run->line = hf_grid_axis(grid, hf_grid_dim(grid) - 1)->cells;
     run->lines = evolution->cells / run->line;
     run->time = time;

@@ -101,13 +101,8 @@ static hf_status step(hf_error *error, void *self, double *time) {
     *time = shared->time;
     if (flag == ARK_TOO_MUCH_ACC)
         return hf_evolution_raise_rounding(error, evolution, shared->time);
-    if (flag < 0) {
-        char *name = ERKStepGetReturnFlagName(flag);
-        hf_status status = hf_evolution_raise_stuck(error, evolution, shared->time, name);
-        free(name);
-        return status;
-    }
-    return HF_OK;
+    return flag < 0 ? hf_evolution_raise_stuck(error, evolution, shared->time, hf_sundials_words(flag))
+                    : HF_OK;
 }
 
 static const double *state(const void *self) {

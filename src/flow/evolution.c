@@ -3,6 +3,7 @@
 #include "flow/method.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* A trial state below -GUARD atol is refused. The guard stands far off: trial states are predictions, which
  * undershoot more than the state that comes of them (`gibbs` takes 4758 steps instead of 400 at 1), and a
@@ -21,18 +22,17 @@ enum { NORM_BITS = 8 };
 /* Cells that a thread takes at a time. */
 enum { CHUNK = 4096 };
 
-void hf_evolution_start(hf_flow *flow, hf_evolution *evolution) {
-    const hf_problem *problem = hf_flow_problem(flow);
-    double rtol = hf_problem_rtol(problem), atol = hf_problem_atol(problem);
-    *evolution = (hf_evolution){.flow = flow,
-                                .ranks = hf_grid_ranks(hf_flow_grid(flow)),
-                                .cells = hf_grid_cells(hf_flow_grid(flow)),
-                                .end = hf_problem_end(problem),
+void hf_evolution_start(const hf_density *density, hf_evolution *evolution) {
+    double rtol = density->rtol, atol = density->atol;
+    *evolution = (hf_evolution){.density = *density,
+                                .ranks = hf_grid_ranks(density->grid),
+                                .cells = hf_grid_cells(density->grid),
+                                .end = density->end,
                                 .rtol = rtol,
                                 .atol = atol,
-                                .local_rtol = rtol,
+                                .local_rtol = density->share * rtol,
                                 .local_atol = ATOL_SHARE * atol,
-                                .positive = !hf_problem_flux(problem)->dual};
+                                .positive = density->positive};
     evolution->entries = (double)evolution->cells;
     hf_ranks_sum(evolution->ranks, 1, &evolution->entries);
     evolution->entries += 1;
@@ -57,6 +57,7 @@ bool hf_evolution_accepts(hf_evolution *evolution, double sum, double minimum) {
     hf_ranks_min(evolution->ranks, 1, &least);
     bool accepted = isfinite(least) && (least >= -GUARD * evolution->atol || !evolution->positive);
     evolution->refused += !accepted;
+    evolution->overflowed += !isfinite(least);
     return accepted;
 }
 
@@ -73,8 +74,11 @@ bool hf_evolution_rate(hf_evolution *evolution, const double *y, double *rate) {
     evolution->evaluations++;
     if (!hf_evolution_accepts(evolution, sum, minimum))
         return false;
-    hf_flow_rate(evolution->flow, y, rate, &rate[cells]);
-    return true;
+    hf_density_rate(&evolution->density, y, rate, &rate[cells]);
+    bool finite = isfinite(rate[cells]); /* a sum over all cells and ranks */
+    evolution->refused += !finite;
+    evolution->overflowed += !finite;
+    return finite;
 }
 
 /* ---- the norm --------------------------------------------------------------------------------------- */
@@ -121,10 +125,21 @@ hf_status hf_evolution_raise_rounding(hf_error *error, const hf_evolution *evolu
 
 hf_status hf_evolution_raise_stuck(hf_error *error, const hf_evolution *evolution, double time,
                                    const char *reason) {
-    return hf_raise(
-        error, HF_ERR_NUMERIC,
-        "%s, t = %.6g of %.6g: the integration cannot go on (%s, %ld states refused as negative or not "
-        "finite); raise time.atol (now %g), enlarge the box if mass is at a wall, or refine the grid",
-        hf_problem_name(hf_flow_problem(evolution->flow)), time, evolution->end, reason, evolution->refused,
-        evolution->atol);
+    const char *name = evolution->density.name;
+    char refused[64] = "";
+    if (evolution->refused > 0)
+        snprintf(refused, sizeof refused, " (trial states refused: %ld)", evolution->refused);
+    if (evolution->overflowed > 0)
+        return hf_raise(error, HF_ERR_NUMERIC,
+                        "%s, t = %.6g of %.6g: %s%s: states are not finite, the velocities overflow; %s",
+                        name, time, evolution->end, reason, refused, evolution->density.overflow);
+    if (evolution->refused > 0)
+        return hf_raise(error, HF_ERR_NUMERIC,
+                        "%s, t = %.6g of %.6g: %s%s: densities are too negative; raise time.atol (now %g), "
+                        "%s",
+                        name, time, evolution->end, reason, refused, evolution->atol,
+                        evolution->density.negative);
+    return hf_raise(error, HF_ERR_NUMERIC,
+                    "%s, t = %.6g of %.6g: %s; raise time.rtol (now %g) or time.atol (now %g)", name, time,
+                    evolution->end, reason, evolution->rtol, evolution->atol);
 }

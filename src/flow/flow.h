@@ -2,17 +2,16 @@
 #ifndef HF_FLOW_FLOW_H
 #define HF_FLOW_FLOW_H
 
+#include "base/team.h"
+#include "flow/density.h"
 #include "grid/halo.h"
-#include <headflow/flow.h>
-
-/* Cells up to which one thread alone is faster than a team that has to be called. */
-enum { HF_ALONE = 1 << 14 };
 
 struct hf_flow {
     const hf_problem *problem;
     hf_grid *part; /* the cells of this rank: all, when it is alone */
     hf_halo *halo; /* NULL: nothing beyond the part */
     hf_table *table;
+    hf_barrier barrier;
     hf_risk *risk;
     hf_transport *transport;
     hf_potential potential; /* of `coefficients` and `velocities` */

@@ -7,7 +7,7 @@
 #ifndef HF_FLOW_METHOD_H
 #define HF_FLOW_METHOD_H
 
-#include "flow/flow.h"
+#include "flow/density.h"
 #include <headflow/ranks.h>
 
 /* Densities that the course of an integration holds beside those of a method: the state at the start or at
@@ -16,7 +16,7 @@ enum { HF_COURSE_VECTORS = 2 };
 
 /* The system that a method integrates. */
 typedef struct hf_evolution {
-    hf_flow *flow;
+    hf_density density;    /* what moves */
     const hf_ranks *ranks; /* who hold the other cells, or NULL; s is the same on all */
     size_t cells;          /* N of this rank */
     double entries;        /* N + 1 of all ranks */
@@ -25,9 +25,10 @@ typedef struct hf_evolution {
     double local_rtol, local_atol; /* what a method holds its local errors to, (22) */
     bool positive;                 /* whether the scheme keeps densities non-negative */
     long evaluations, refused;     /* of trial states */
+    long overflowed;               /* of those refused: not finite */
 } hf_evolution;
 
-void hf_evolution_start(hf_flow *flow, hf_evolution *evolution);
+void hf_evolution_start(const hf_density *density, hf_evolution *evolution);
 
 /* The rate of change of a trial state, unless the state is refused: then false, and the rate is unspecified.
  * A state is refused when it is not finite or too far below zero; a smaller step is to be tried. Nothing is

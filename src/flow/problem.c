@@ -1,6 +1,7 @@
 /* A problem: the model, the box and its cells, the initial density, scheme and times, checked as a whole. */
 #include "flow/flow.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,9 @@ struct hf_problem {
     const hf_limiter *limiter;
     const hf_method *method;
     double end, rtol, atol, stop, table_tolerance;
+    double checkpoint_every, checkpoint_seconds;
     size_t outputs;
-    bool estimate;
+    bool estimate, deterministic;
     hf_particles particles;
     const hf_ranks *ranks;
 };
@@ -146,6 +148,10 @@ static hf_status check_input(hf_error *error, const hf_problem_input *input) {
         return hf_raise(error, HF_ERR_INPUT, "time.outputs 1; expected at least 2");
     if (!(input->stop >= 0) || !isfinite(input->stop))
         return hf_raise(error, HF_ERR_INPUT, "time.stop %g; expected a finite number >= 0", input->stop);
+    if (!(input->checkpoint_every >= 0) || !isfinite(input->checkpoint_every) ||
+        !(input->checkpoint_seconds >= 0) || !isfinite(input->checkpoint_seconds))
+        return hf_raise(error, HF_ERR_INPUT, "checkpoint every %g, seconds %g; expected finite numbers >= 0",
+                        input->checkpoint_every, input->checkpoint_seconds);
     if (!(input->table_tolerance >= 0 && input->table_tolerance <= HF_TABLE_TOLERANCE_MAX))
         return hf_raise(error, HF_ERR_INPUT, "scheme.table_tolerance %g; expected more than 0, at most %g",
                         input->table_tolerance, HF_TABLE_TOLERANCE_MAX);
@@ -178,12 +184,15 @@ static hf_status copy_components(hf_error *error, hf_problem *problem, const hf_
     return HF_OK;
 }
 
+const hf_flux *hf_flux_default(double temperature) {
+    return hf_flux_find(temperature > 0 ? "scharfetter-gummel" : "muscl");
+}
+
 /* What depends on the grid and the scheme: shared by create and refine. */
 static hf_status settle(hf_error *error, hf_problem *problem, size_t dim, const hf_axis *axes,
                         const hf_flux *flux, const hf_limiter *limiter) {
     HF_TRY(hf_grid_create(error, dim, axes, &problem->grid));
-    const char *fallback = problem->temperature > 0 ? "scharfetter-gummel" : "muscl";
-    problem->flux = flux != NULL ? flux : hf_flux_find(fallback);
+    problem->flux = flux != NULL ? flux : hf_flux_default(problem->temperature);
     problem->limiter = !problem->flux->limited ? NULL
                        : limiter != NULL       ? limiter
                                                : hf_limiter_find("vanleer");
@@ -224,6 +233,11 @@ static hf_status fill(hf_error *error, hf_problem *problem, const hf_problem_inp
     problem->table_tolerance = input->table_tolerance > 0 ? input->table_tolerance : 1e-12;
     problem->outputs = input->outputs > 0 ? input->outputs : 33;
     problem->estimate = input->estimate;
+    problem->checkpoint_every = input->checkpoint_every;
+    problem->checkpoint_seconds = input->checkpoint_seconds > 0 ? input->checkpoint_seconds : 60;
+    problem->deterministic = input->deterministic;
+    if (input->deterministic) /* its sums depend on the number of threads */
+        openblas_set_num_threads(1);
     problem->particles = input->particles;
     problem->ranks = input->ranks;
     HF_TRY(settle(error, problem, input->dim, input->axes, input->flux, input->limiter));
@@ -358,6 +372,15 @@ double hf_problem_stop(const hf_problem *problem) {
 }
 bool hf_problem_estimate(const hf_problem *problem) {
     return problem->estimate;
+}
+double hf_problem_checkpoint_every(const hf_problem *problem) {
+    return problem->checkpoint_every;
+}
+double hf_problem_checkpoint_seconds(const hf_problem *problem) {
+    return problem->checkpoint_seconds;
+}
+bool hf_problem_deterministic(const hf_problem *problem) {
+    return problem->deterministic;
 }
 size_t hf_problem_outputs(const hf_problem *problem) {
     return problem->outputs;

@@ -4,6 +4,7 @@
 #include <headflow/flow.h>
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_errno.h>
 #include <gsl/gsl_integration.h>
 #include <gsl/gsl_math.h>
 #include <gsl/gsl_sf_gamma.h>
@@ -140,6 +141,7 @@ hf_status hf_profile_quadrature(hf_error *error, const hf_profile *profile, cons
         }
         return HF_OK;
     }
+    gsl_set_error_handler_off(); /* its results are checked */
     gsl_integration_fixed_workspace *rule =
         gsl_integration_fixed_alloc(bump ? gsl_integration_fixed_gegenbauer : gsl_integration_fixed_legendre,
                                     n, lower, upper, bump ? BUMP_POWER : 0, 0);

@@ -20,7 +20,7 @@ typedef struct operation {
 struct hf_queue {
     size_t count, block, blocks; /* elements, elements a block, blocks */
     const hf_ranks *ranks;
-    size_t owners, recorded, reductions; /* the last `reductions` of the operations recorded are such */
+    size_t recorded, reductions; /* the last `reductions` of the operations recorded are such */
     hf_reduction kind;
     operation operations[OPERATIONS_MAX];
     double partial[HF_QUEUE_RESULTS][BLOCKS_MAX + 1]; /* the entry `blocks` is of the last number */
@@ -38,18 +38,11 @@ hf_queue *hf_queue_create(size_t count, const hf_ranks *ranks) {
     queue->block = CHUNK * quotient_up(count + 1, CHUNK * BLOCKS_MAX);
     queue->blocks = quotient_up(count, queue->block);
     queue->ranks = ranks;
-    queue->owners = 1;
     return queue;
 }
 
-hf_queue *hf_queue_share(hf_queue *queue) {
-    queue->owners++;
-    return queue;
-}
-
-void hf_queue_release(hf_queue *queue) {
-    if (--queue->owners == 0)
-        free(queue);
+void hf_queue_destroy(hf_queue *queue) {
+    free(queue);
 }
 
 size_t hf_queue_count(const hf_queue *queue) {

@@ -27,11 +27,10 @@ enum { HF_QUEUE_RESULTS = 32 };
 
 typedef struct hf_queue hf_queue;
 
-/* A queue for arrays of count + 1 numbers, with one owner; NULL when there is no room. ranks: borrowed, NULL
- * for one process alone. Each owner lets go of it once. */
+/* A queue for arrays of count + 1 numbers; NULL when there is no room. ranks: borrowed, NULL for one process
+ * alone. */
 hf_queue *hf_queue_create(size_t count, const hf_ranks *ranks);
-hf_queue *hf_queue_share(hf_queue *queue);
-void hf_queue_release(hf_queue *queue);
+void hf_queue_destroy(hf_queue *queue);
 
 size_t hf_queue_count(const hf_queue *queue);
 const hf_ranks *hf_queue_ranks(const hf_queue *queue);

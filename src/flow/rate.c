@@ -15,7 +15,7 @@ static void modes_by_team(hf_flow *flow, const double *rho) {
         return;
 #pragma omp master
     hf_ranks_sum(ranks, hf_table_modes_count(flow->table), flow->modes);
-#pragma omp barrier
+    hf_team_barrier(&flow->barrier);
 }
 
 /* The largest velocities of a dual flux along each axis, of all ranks. */
@@ -36,10 +36,10 @@ static void rate_by_team(hf_flow *flow, const double *rho, double *rate, const h
     hf_risk_differences_team(flow->risk, flow->differences, flow->differences);
     hf_table_response_team(flow->table, flow->differences, flow->response);
     hf_table_coefficients_team(flow->table, flow->response, flow->coefficients);
-#pragma omp barrier
+    hf_team_barrier(&flow->barrier);
     if (flow->velocities != NULL) {
         hf_table_velocities_team(flow->table, flow->coefficients, flow->velocities);
-#pragma omp barrier
+        hf_team_barrier(&flow->barrier);
     }
     if (flow->velocities != NULL || flow->halo != NULL) {
 #pragma omp master
@@ -49,17 +49,25 @@ static void rate_by_team(hf_flow *flow, const double *rho, double *rate, const h
             if (flow->halo != NULL)
                 hf_halo_finish(flow->halo);
         }
-#pragma omp barrier
+        hf_team_barrier(&flow->barrier);
     }
     hf_transport_team(flow->transport, &flow->potential, flow->halo != NULL ? &flow->beyond : NULL, rho, rate,
                       sink, dissipation);
 }
 
+/* Whether one thread does all: without a region, which costs a microsecond even so. */
+static bool alone(const hf_flow *flow) {
+    return !omp_in_parallel() && (omp_get_max_threads() == 1 || hf_grid_cells(flow->part) <= HF_ALONE);
+}
+
 /* The rate of a density, to the array or line by line to the sink. */
 static void rate_of(hf_flow *flow, const double *rho, double *rate, const hf_sink *sink,
                     double *dissipation) {
+    if (alone(flow))
+        rate_by_team(flow, rho, rate, sink, dissipation != NULL);
+    else
 #pragma omp parallel if (hf_grid_cells(flow->part) > HF_ALONE)
-    rate_by_team(flow, rho, rate, sink, dissipation != NULL);
+        rate_by_team(flow, rho, rate, sink, dissipation != NULL);
     if (dissipation == NULL)
         return;
     *dissipation = hf_transport_dissipation(flow->transport);

@@ -76,6 +76,10 @@ void hf_states_give(hf_states *states, double *state) {
     states->stack[states->returned++] = number;
 }
 
+size_t hf_states_most(const hf_states *states) {
+    return states->most;
+}
+
 size_t hf_states_peak(const hf_states *states) {
     return states->touched;
 }

@@ -17,6 +17,9 @@ void hf_states_destroy(hf_states **states);
 double *hf_states_take(hf_states *states);
 void hf_states_give(hf_states *states, double *state);
 
+/* The arrays that there is room for. */
+size_t hf_states_most(const hf_states *states);
+
 /* The most arrays that were taken at a time: those that have memory. */
 size_t hf_states_peak(const hf_states *states);
 

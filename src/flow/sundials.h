@@ -16,9 +16,7 @@ typedef struct hf_sundials {
     double time;
 } hf_sundials;
 
-/* Vectors for y at `time`, when there is room for so many of them in all: SUNDIALS cannot be left to find
- * out, its N_VClone writes through the NULL that a clone without room returns. Clear it whatever the status.
- */
+/* Vectors for y at `time`, when there is room for so many of them in all. Clear it whatever the status. */
 hf_status hf_sundials_allocate(hf_error *error, hf_evolution *evolution, size_t vectors, double time,
                                const double *y, hf_sundials *shared);
 void hf_sundials_clear(hf_sundials *shared);

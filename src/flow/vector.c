@@ -15,21 +15,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct content {
-    hf_queue *queue; /* shared by all clones */
+/* A vector and all clones that it can have, made at once: N_VClone writes through the NULL of one that
+ * finds no memory. */
+typedef struct family {
+    hf_queue *queue;
     hf_states *states;
     double length; /* over all ranks */
+    size_t used;
+    N_Vector spare; /* not handed out, each with the next */
+} family;
+
+typedef struct content {
+    family *family;
     double *values;
+    N_Vector next;
 } content;
 
 static content *of(N_Vector v) {
     return v->content;
 }
+static hf_queue *queue_of(N_Vector v) {
+    return of(v)->family->queue;
+}
 static double *array(N_Vector v) {
     return of(v)->values;
 }
 double *hf_vector_values(N_Vector v) {
-    hf_queue_flush(of(v)->queue);
+    hf_queue_flush(queue_of(v));
     return array(v);
 }
 
@@ -80,19 +92,19 @@ LOOP(violates, SUM, 0, {
 })
 
 static void record(N_Vector z, hf_loop *loop, hf_operands operands) {
-    hf_queue_add(of(z)->queue, loop, operands);
+    hf_queue_add(queue_of(z), loop, operands);
 }
 
 static double reduce(N_Vector x, hf_reduction kind, hf_loop *loop, hf_operands operands) {
     double result;
-    hf_queue_reduce(of(x)->queue, kind, loop, 1, &operands, &result);
+    hf_queue_reduce(queue_of(x), kind, loop, 1, &operands, &result);
     return result;
 }
 
 /* ---- the operations, by the names of SUNDIALS ------------------------------------------------------- */
 
 static void op_linear_sum(realtype a, N_Vector x, realtype b, N_Vector y, N_Vector z) {
-    assert(of(x)->queue == of(z)->queue && of(y)->queue == of(z)->queue);
+    assert(queue_of(x) == queue_of(z) && queue_of(y) == queue_of(z));
     record(z, linear_sum, (hf_operands){.a = a, .b = b, .x = array(x), .y = array(y), .z = array(z)});
 }
 static void op_const(realtype a, N_Vector z) {
@@ -105,7 +117,7 @@ static void op_div(N_Vector x, N_Vector y, N_Vector z) {
     record(z, quotient, (hf_operands){.x = array(x), .y = array(y), .z = array(z)});
 }
 static void op_scale(realtype a, N_Vector x, N_Vector z) {
-    assert(of(x)->queue == of(z)->queue);
+    assert(queue_of(x) == queue_of(z));
     record(z, scale, (hf_operands){.a = a, .x = array(x), .z = array(z)});
 }
 static void op_abs(N_Vector x, N_Vector z) {
@@ -126,12 +138,12 @@ static realtype op_dot(N_Vector x, N_Vector y) {
 }
 static realtype op_wrms_norm(N_Vector x, N_Vector w) {
     double sum = reduce(x, HF_SUM, weighted_square, (hf_operands){.x = array(x), .y = array(w)});
-    return sqrt(sum / of(x)->length);
+    return sqrt(sum / of(x)->family->length);
 }
 static realtype op_wrms_norm_mask(N_Vector x, N_Vector w, N_Vector mask) {
     double sum =
         reduce(x, HF_SUM, masked_square, (hf_operands){.x = array(x), .y = array(w), .w = array(mask)});
-    return sqrt(sum / of(x)->length);
+    return sqrt(sum / of(x)->family->length);
 }
 static realtype op_wl2_norm(N_Vector x, N_Vector w) {
     return sqrt(reduce(x, HF_SUM, weighted_square, (hf_operands){.x = array(x), .y = array(w)}));
@@ -174,7 +186,7 @@ static int op_dot_multi(int count, N_Vector x, N_Vector *Y, realtype *dots) {
         size_t part = 0;
         for (; done + (int)part < count && part < HF_QUEUE_RESULTS; part++)
             operands[part] = (hf_operands){.x = array(x), .y = array(Y[done + (int)part])};
-        hf_queue_reduce(of(x)->queue, HF_SUM, dot, part, operands, dots + done);
+        hf_queue_reduce(queue_of(x), HF_SUM, dot, part, operands, dots + done);
         done += (int)part;
     }
     return 0;
@@ -185,59 +197,53 @@ static N_Vector_ID op_id(N_Vector x) {
     return SUNDIALS_NVEC_CUSTOM;
 }
 static sunindextype op_length(N_Vector x) {
-    return (sunindextype)of(x)->length;
+    return (sunindextype)of(x)->family->length;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-static void op_destroy(N_Vector v) {
-    if (v == NULL)
-        return;
-    if (of(v) != NULL) {
-        hf_queue_flush(of(v)->queue);
-        hf_queue_release(of(v)->queue);
-        hf_states_give(of(v)->states, array(v));
+static void free_family(family *f) {
+    for (N_Vector v = f->spare, next; v != NULL; v = next) {
+        next = of(v)->next;
         free(of(v));
-        v->content = NULL;
+        N_VFreeEmpty(v);
     }
-    N_VFreeEmpty(v);
+    if (f->queue != NULL)
+        hf_queue_destroy(f->queue);
+    free(f);
 }
 
-/* A vector that becomes an owner of the queue; NULL, and the queue let go, when there is no room. */
-static N_Vector create(hf_queue *queue, hf_states *states, double length, SUNContext context) {
-    N_Vector v = N_VNewEmpty(context);
-    content *c = NULL;
-    if (v == NULL || hf_allocate(NULL, 1, sizeof *c, &c) != HF_OK) {
-        hf_queue_release(queue);
-        op_destroy(v);
+static N_Vector hand_out(family *f) {
+    N_Vector v = f->spare;
+    if (v == NULL)
         return NULL;
-    }
-    v->content = c;
-    c->queue = queue;
-    c->states = states;
-    c->length = length;
-    c->values = hf_states_take(states);
-    if (c->values != NULL)
-        return v;
-    op_destroy(v);
-    return NULL;
+    f->spare = of(v)->next;
+    f->used++;
+    of(v)->values = hf_states_take(f->states);
+    assert(of(v)->values != NULL); /* there are as many vectors as arrays */
+    return v;
 }
 
 static N_Vector op_clone(N_Vector v) {
-    N_Vector clone = create(hf_queue_share(of(v)->queue), of(v)->states, of(v)->length, v->sunctx);
+    N_Vector clone = hand_out(of(v)->family);
     if (clone != NULL)
         N_VCopyOps(v, clone);
     return clone;
 }
 
-N_Vector hf_vector_create(size_t count, const hf_ranks *ranks, hf_states *states, SUNContext context) {
-    hf_queue *queue = hf_queue_create(count, ranks);
-    double length = (double)count;
-    hf_ranks_sum(ranks, 1, &length);
-    N_Vector v = queue != NULL ? create(queue, states, length + 1, context) : NULL;
+static void op_destroy(N_Vector v) {
     if (v == NULL)
-        return NULL;
-    memset(array(v), 0, (count + 1) * sizeof(double));
+        return;
+    family *f = of(v)->family;
+    hf_queue_flush(f->queue);
+    hf_states_give(f->states, array(v));
+    of(v)->next = f->spare;
+    f->spare = v;
+    if (--f->used == 0)
+        free_family(f);
+}
+
+static void set_operations(N_Vector v) {
     v->ops->nvgetvectorid = op_id;
     v->ops->nvclone = op_clone;
     v->ops->nvdestroy = op_destroy;
@@ -264,5 +270,46 @@ N_Vector hf_vector_create(size_t count, const hf_ranks *ranks, hf_states *states
     v->ops->nvconstrmask = op_constr_mask;
     v->ops->nvlinearcombination = op_linear_combination;
     v->ops->nvdotprodmulti = op_dot_multi;
+}
+
+static bool add_spare(family *f, SUNContext context) {
+    content *c;
+    N_Vector v = N_VNewEmpty(context);
+    if (v == NULL || hf_allocate(NULL, 1, sizeof *c, &c) != HF_OK) {
+        N_VFreeEmpty(v);
+        return false;
+    }
+    *c = (content){f, NULL, f->spare};
+    v->content = c;
+    f->spare = v;
+    return true;
+}
+
+static hf_status make_family(size_t count, const hf_ranks *ranks, hf_states *states, SUNContext context,
+                             family **out) {
+    family *f;
+    HF_TRY(hf_allocate(NULL, 1, sizeof *f, &f));
+    *out = f;
+    f->states = states;
+    f->queue = hf_queue_create(count, ranks);
+    bool complete = f->queue != NULL;
+    for (size_t k = 0; complete && k < hf_states_most(states); k++)
+        complete = add_spare(f, context);
+    return complete ? HF_OK : HF_ERR_MEMORY;
+}
+
+N_Vector hf_vector_create(size_t count, const hf_ranks *ranks, hf_states *states, SUNContext context) {
+    family *f = NULL;
+    double length = (double)count;
+    hf_ranks_sum(ranks, 1, &length);
+    if (make_family(count, ranks, states, context, &f) != HF_OK) {
+        if (f != NULL)
+            free_family(f);
+        return NULL;
+    }
+    f->length = length + 1;
+    N_Vector v = hand_out(f);
+    set_operations(v);
+    memset(array(v), 0, (count + 1) * sizeof(double));
     return v;
 }

@@ -6,6 +6,7 @@
 #include "measure/measure.h"
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_errno.h>
 #include <gsl/gsl_qrng.h>
 #include <math.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ static bool orthonormalise(size_t n, size_t before, const double *frame, double 
 
 /* Normal variables from a Halton sequence point in all directions alike; n of them make a frame. */
 static hf_status fill_frames(hf_error *error, size_t n, size_t count, double *direction) {
+    gsl_set_error_handler_off(); /* its results are checked */
     gsl_qrng *halton = gsl_qrng_alloc(gsl_qrng_halton, (unsigned)n);
     if (halton == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no room for a Halton sequence");

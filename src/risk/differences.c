@@ -76,13 +76,28 @@ HF_CLONES static void block_residual(size_t others, const double *restrict weigh
             r[c * BLOCK + i] = r[c * BLOCK + i] * total[i] - label[c * BLOCK + i];
 }
 
+/* The same of two classes, with one exponential in place of two: the other is exp(0). */
+HF_CLONES static void block_residual_of_two(const double *restrict weight, const double *restrict label,
+                                            const double *z, double *r) {
+    double less[BLOCK]; /* share of the class of the smaller logit, the other's being 1 */
+#pragma omp simd
+    for (size_t i = 0; i < BLOCK; i++)
+        less[i] = exp(-fabs(z[i]));
+    for (size_t i = 0; i < BLOCK; i++)
+        r[i] = (z[i] > 0 ? 1 : less[i]) * (weight[i] / (1 + less[i])) - label[i];
+}
+
 void hf_risk_differences_team(const hf_risk *risk, const double *differences, double *residual) {
     size_t chunks = hf_chunks(risk->blocks, BLOCKS_MIN), first, last;
     hf_team_chunks(chunks, &first, &last);
     for (size_t b = hf_chunk_first(risk->blocks, chunks, first);
          b < hf_chunk_first(risk->blocks, chunks, last); b++) {
         size_t at = b * risk->others * BLOCK;
-        block_residual(risk->others, risk->weight + b * BLOCK, risk->label + at, differences + at,
-                       residual + at);
+        if (risk->others == 1)
+            block_residual_of_two(risk->weight + b * BLOCK, risk->label + at, differences + at,
+                                  residual + at);
+        else
+            block_residual(risk->others, risk->weight + b * BLOCK, risk->label + at, differences + at,
+                           residual + at);
     }
 }

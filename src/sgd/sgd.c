@@ -5,10 +5,12 @@
  *
  * t = k epsilon. A batch of b events is a draw of b with replacement by the weights w_e, so that its gradient
  * has that of the risk as its mean; the full batch is the risk itself. */
+#include <headflow/interrupt.h>
 #include <headflow/sgd.h>
 
 #include "sgd/stream.h"
 
+#include <gsl/gsl_errno.h>
 #include <gsl/gsl_randist.h>
 #include <math.h>
 #include <stdlib.h>
@@ -41,6 +43,7 @@ static hf_status prepare_batches(hf_error *error, member *m, size_t seed) {
     for (size_t e = 0; e < count; e++)
         weight[e] = hf_events_weight(m->events, e);
     m->stream = hf_stream(seed, HF_PURPOSE_BATCHES);
+    gsl_set_error_handler_off(); /* its results are checked */
     m->weights = gsl_ran_discrete_preproc(count, weight);
     if (m->stream == NULL || m->weights == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no memory to draw batches from %zu events", count);
@@ -121,6 +124,8 @@ static hf_status descend(hf_error *error, member *m, size_t times, const double 
     size_t size = m->ensemble->heads * hf_grid_dim(hf_problem_grid(m->problem)), out = 0;
     double epsilon = m->ensemble->step;
     for (size_t k = 0; out < times; k++) {
+        if (hf_interrupted(NULL) != 0)
+            return hf_raise(error, HF_ERR_INTERRUPTED, "interrupted at t = %.6g", (double)k * epsilon);
         double t = (double)k * epsilon, after = (double)(k + 1) * epsilon;
         if (time[times - 1] > t)
             step(m);

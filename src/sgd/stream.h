@@ -3,6 +3,7 @@
 #ifndef HF_SGD_STREAM_H
 #define HF_SGD_STREAM_H
 
+#include <gsl/gsl_errno.h>
 #include <gsl/gsl_rng.h>
 
 typedef enum hf_purpose {
@@ -15,6 +16,7 @@ typedef enum hf_purpose {
 
 /* MT19937; free it with gsl_rng_free(). NULL when there is no room. GSL takes the seed 0 for its default. */
 static inline gsl_rng *hf_stream(size_t seed, hf_purpose purpose) {
+    gsl_set_error_handler_off(); /* its results are checked */
     gsl_rng *stream = gsl_rng_alloc(gsl_rng_mt19937);
     if (stream != NULL)
         gsl_rng_set(stream, 1 + seed * HF_PURPOSES + purpose);

@@ -12,14 +12,16 @@
 #include <string.h>
 
 typedef struct sections {
-    const char *name, *title, *model;
-    const hf_yaml *data, *heads, *regularisation, *initial, *grid, *scheme, *time, *error, *particles;
+    const char *name, *title;
+    const hf_yaml *model, *data, *heads, *regularisation, *initial, *grid, *scheme, *time, *error,
+        *checkpoint, *particles;
+    bool deterministic;
 } sections;
 
 static const hf_schema_key case_keys[] = {
     {"name", HF_SCHEMA_TEXT, true, offsetof(sections, name)},
     {"title", HF_SCHEMA_TEXT, true, offsetof(sections, title)},
-    {"model", HF_SCHEMA_TEXT, false, offsetof(sections, model)},
+    {"model", HF_SCHEMA_ANY, false, offsetof(sections, model)},
     {"data", HF_SCHEMA_MAPPING, true, offsetof(sections, data)},
     {"heads", HF_SCHEMA_MAPPING, true, offsetof(sections, heads)},
     {"regularisation", HF_SCHEMA_MAPPING, false, offsetof(sections, regularisation)},
@@ -28,29 +30,23 @@ static const hf_schema_key case_keys[] = {
     {"scheme", HF_SCHEMA_MAPPING, false, offsetof(sections, scheme)},
     {"time", HF_SCHEMA_MAPPING, true, offsetof(sections, time)},
     {"error", HF_SCHEMA_ANY, false, offsetof(sections, error)},
+    {"checkpoint", HF_SCHEMA_MAPPING, false, offsetof(sections, checkpoint)},
+    {"deterministic", HF_SCHEMA_BOOLEAN, false, offsetof(sections, deterministic)},
     {"particles", HF_SCHEMA_MAPPING, false, offsetof(sections, particles)},
 };
 
 enum { NAME_MAX_LETTERS = 64 };
 
-/** The theories that a case can be of. */
-static const char *model_name(size_t row) {
-    static const char *const models[] = {"heads"};
-    return models[row];
-}
-
-static hf_status check_head(hf_error *error, const hf_yaml *root, const sections *s) {
-    bool letters = strlen(s->name) <= NAME_MAX_LETTERS;
-    for (const char *letter = s->name; *letter; letter++)
+hf_status hf_case_check_name(hf_error *error, const hf_yaml *root, const char *name) {
+    bool letters = strlen(name) <= NAME_MAX_LETTERS;
+    for (const char *letter = name; *letter; letter++)
         letters = letters && (unsigned char)*letter < 128 &&
                   (isalnum((unsigned char)*letter) || *letter == '-' || *letter == '_');
     if (!letters)
         return hf_yaml_raise(error, HF_ERR_INPUT, hf_yaml_get(root, "name"),
                              "`%.40s` would name a folder; expected at most %d letters, digits, - and _",
-                             s->name, NAME_MAX_LETTERS);
-    size_t heads;
-    return s->model ? hf_schema_choice(error, hf_yaml_get(root, "model"), "model", 1, model_name, &heads)
-                    : HF_OK;
+                             name, NAME_MAX_LETTERS);
+    return HF_OK;
 }
 
 static const char *error_name(size_t row) {
@@ -79,10 +75,12 @@ hf_status hf_case_file(hf_error *error, const char *path, const char *name, char
 
 static hf_status read_sections(hf_error *error, const char *path, const hf_yaml *root, hf_case *c) {
     sections s = {0};
+    HF_TRY(hf_case_expect_model(error, root, HF_CASE_HEADS));
     HF_TRY(hf_schema_read(error, root, sizeof case_keys / sizeof *case_keys, case_keys, &s));
-    HF_TRY(check_head(error, root, &s));
+    HF_TRY(hf_case_check_name(error, root, s.name));
     c->input.name = s.name;
     c->input.title = s.title;
+    c->input.deterministic = s.deterministic;
     HF_TRY(hf_case_read_source(error, s.data, path, s.heads, c));
     HF_TRY(hf_case_read_heads(error, s.heads, c));
     HF_TRY(hf_case_read_grid(error, s.grid, c));
@@ -91,19 +89,26 @@ static hf_status read_sections(hf_error *error, const char *path, const hf_yaml 
     HF_TRY(hf_case_read_scheme(error, s.scheme, c));
     HF_TRY(hf_case_read_time(error, s.time, c));
     HF_TRY(read_error(error, s.error, c));
+    HF_TRY(hf_case_read_checkpoint(error, s.checkpoint, c));
     HF_TRY(hf_case_read_particles(error, s.particles, c));
     return hf_case_read_events(error, c);
 }
 
+/** A problem that is being read, and who share it. */
+typedef struct reading {
+    const hf_ranks *ranks;
+    hf_problem **problem;
+} reading;
+
 /** The problem of a tree. Once the sections are read, all values are fine one by one; what hf_problem_create
  *  can still refuse is their size together, which the grid decides. */
-static hf_status build(hf_error *error, const hf_ranks *ranks, const char *path, const hf_yaml *root,
-                       hf_problem **problem) {
-    hf_case c = {.input.ranks = ranks};
+static hf_status build(hf_error *error, void *self, const char *path, const hf_yaml *root) {
+    const reading *r = self;
+    hf_case c = {.input.ranks = r->ranks};
     hf_status status = read_sections(error, path, root, &c);
     if (status == HF_OK) {
         hf_error inner = {0};
-        status = hf_problem_create(&inner, &c.input, problem);
+        status = hf_problem_create(&inner, &c.input, r->problem);
         if (status != HF_OK)
             hf_yaml_raise(error, status, hf_yaml_get(hf_yaml_get(root, "grid"), "cells"), "%s",
                           inner.message);
@@ -116,50 +121,13 @@ static hf_status build(hf_error *error, const hf_ranks *ranks, const char *path,
     return status;
 }
 
-/** The text of a case with its overrides behind it, each a comment line. */
-static hf_status annotate(hf_error *error, const char *text, size_t count, const char *const overrides[],
-                          char **out) {
-    size_t size = strlen(text) + 2;
-    for (size_t k = 0; k < count; k++)
-        size += strlen(overrides[k]) + sizeof "# --set \n";
-    void *memory;
-    HF_TRY(hf_allocate(error, size, 1, &memory));
-    *out = memory;
-    int used = sprintf(*out, "%s%s", text, text[0] && text[strlen(text) - 1] != '\n' ? "\n" : "");
-    for (size_t k = 0; k < count; k++)
-        used += sprintf(*out + used, "# --set %s\n", overrides[k]);
-    return HF_OK;
-}
-
-/** From text to problem: the tree lives only here. */
-static hf_status read_text(hf_error *error, const hf_ranks *ranks, const char *path, const char *text,
-                           size_t length, size_t count, const char *const overrides[], hf_problem **problem) {
-    hf_yaml *root;
-    HF_TRY(hf_yaml_parse(error, path, false, text, length, &root));
-    hf_status status = HF_OK;
-    for (size_t k = 0; k < count && status == HF_OK; k++)
-        status = hf_yaml_set(error, root, overrides[k]);
-    if (status == HF_OK)
-        status = build(error, ranks, path, root, problem);
-    hf_yaml_destroy(&root);
-    return status;
-}
-
 hf_status hf_case_read_shared(hf_error *error, const hf_ranks *ranks, const char *path, size_t override_count,
                               const char *const overrides[], hf_problem **problem, char **text) {
+    reading r = {ranks, problem};
     *problem = NULL;
-    if (text)
-        *text = NULL;
-    size_t length;
-    char *content;
-    HF_TRY(hf_yaml_load(error, path, &length, &content));
-    hf_status status = read_text(error, ranks, path, content, length, override_count, overrides, problem);
-    if (status == HF_OK && text) {
-        status = annotate(error, content, override_count, overrides, text);
-        if (status != HF_OK)
-            hf_problem_destroy(problem);
-    }
-    free(content);
+    hf_status status = hf_case_read_tree(error, path, override_count, overrides, build, &r, text);
+    if (status != HF_OK)
+        hf_problem_destroy(problem);
     return status;
 }
 

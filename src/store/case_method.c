@@ -1,5 +1,5 @@
 /** @file case_method.c
- *  The sections of a case that say how: regularisation, scheme, time and particles. */
+ *  The sections of a case that say how: regularisation, scheme, time, checkpoint and particles. */
 #include "store/case_sections.h"
 
 #include <string.h>
@@ -71,6 +71,25 @@ hf_status hf_case_read_time(hf_error *error, const hf_yaml *node, hf_case *c) {
     return HF_OK;
 }
 
+/* ---- checkpoint: straight into the input --------------------------------------------------------- */
+
+static const hf_schema_key checkpoint_keys[] = {
+    {"every", HF_SCHEMA_POSITIVE, false, offsetof(hf_problem_input, checkpoint_every)},
+    {"seconds", HF_SCHEMA_POSITIVE, false, offsetof(hf_problem_input, checkpoint_seconds)},
+};
+
+hf_status hf_case_read_checkpoint(hf_error *error, const hf_yaml *node, hf_case *c) {
+    if (!node)
+        return HF_OK;
+    HF_TRY(hf_schema_read(error, node, sizeof checkpoint_keys / sizeof *checkpoint_keys, checkpoint_keys,
+                          &c->input));
+    if (c->input.checkpoint_every > 0 && c->input.checkpoint_seconds > 0)
+        return hf_yaml_raise(error, HF_ERR_INPUT, hf_yaml_get(node, "seconds"),
+                             "every and seconds; expected checkpoints by the time t or by the clock, one of "
+                             "them");
+    return HF_OK;
+}
+
 /* ---- scheme -------------------------------------------------------------------------------------- */
 
 typedef struct scheme_section {
@@ -106,13 +125,17 @@ static const char *limiter_name(size_t row) {
     return hf_limiters(&count)[row].name;
 }
 
-/** The limiter, which a flux that has no use for one ignores. */
+/** The limiter, of a flux that takes one: chosen before, or left to the temperature. */
 static hf_status read_limiter(hf_error *error, const hf_yaml *node, hf_case *c) {
     size_t count, row;
     const hf_limiter *limiters = hf_limiters(&count);
     HF_TRY(hf_schema_choice(error, node, "limiter", count, limiter_name, &row));
     c->input.limiter = &limiters[row];
-    return HF_OK;
+    const hf_flux *flux = c->input.flux != NULL ? c->input.flux : hf_flux_default(c->input.temperature);
+    return flux->limited ? HF_OK
+                         : hf_yaml_raise(error, HF_ERR_INPUT, node,
+                                         "the limiter %s with the flux %s, which takes none; expected muscl",
+                                         limiters[row].name, flux->name);
 }
 
 /** The tolerance of the compressed contexts. */

@@ -109,19 +109,20 @@ static double get(member kind, const char *place) {
 }
 
 static bool is_count(double number) {
-    static const double whole_max = 9007199254740992.0; /* 2^53: those below are exact */
-    return number >= -1 && number < whole_max && number == floor(number);
+    return number >= -1 && number < HF_WHOLE_MAX && number == floor(number);
 }
 
 /* false where the number is none of its kind. */
 static bool set(member kind, double number, char *place) {
+    if (kind == NUMBER) {
+        memcpy(place, &number, sizeof number);
+        return true;
+    }
+    if (!is_count(number))
+        return false;
     size_t count = number < 0 ? HF_BATCH_UNKNOWN : (size_t)number;
     bool flag = number != 0;
-    if (kind == NUMBER)
-        memcpy(place, &number, sizeof number);
-    else if (!is_count(number))
-        return false;
-    else if (kind == COUNT)
+    if (kind == COUNT)
         memcpy(place, &count, sizeof count);
     else
         memcpy(place, &flag, sizeof flag);
@@ -379,8 +380,9 @@ static hf_status write_head(hf_error *error, hf_dataset *dataset, const hf_solut
     const char *names[HF_DIM_MAX];
     for (size_t d = 0; d < chaos->dim; d++)
         names[d] = hf_grid_axis(grid, d)->name;
+    bool dated = hf_dataset_has_attribute(hf_solution_dataset(solution), "solver_seconds");
     HF_TRY(hf_provenance_write(error, dataset, hf_solution_name(solution), hf_solution_title(solution),
-                               hf_solution_case(solution)));
+                               hf_solution_case(solution), dated));
     HF_TRY(write_flux(error, dataset, solution));
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "quantities", quantities));
     HF_TRY(hf_dataset_set_number(error, dataset, "negative_mass", chaos->negative_mass));

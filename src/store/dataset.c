@@ -22,20 +22,41 @@ enum {
 struct hf_dataset {
     int id;
     bool open;
-    bool written; /* rather than read */
-    size_t bytes; /* of a file that is read */
-    char *path;   /* as the caller named it; with the group's name behind it */
-    char *part;   /* where it is until it is finished; NULL when reading, and of a group */
+    bool written;            /* rather than read */
+    size_t bytes;            /* of a file that is read */
+    char *path;              /* as the caller named it; with the group's name behind it */
+    char *part;              /* where it is until it is finished; NULL when reading, and of a group */
+    int lock;                /* the file that it is writing, while it is locked; else -1 */
+    const hf_dataset *whole; /* of a group: the file, which outlives it; else NULL */
 };
 
 /* ---- failures --------------------------------------------------------------------------------------- */
+
+enum { PROBE_BYTES = 4096, PROBES = 512 };
+
+/* Why the file cannot be written, which NetCDF does not tell: the reason why a few more bytes at its end
+ * cannot, or 0. The file is unfinished and goes. */
+static int find_reason(const hf_dataset *dataset) {
+    static const char zeros[PROBE_BYTES];
+    const char *part = dataset->whole != NULL ? dataset->whole->part : dataset->part;
+    int file = part != NULL ? open(part, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+    int reason = file < 0 && part != NULL ? errno : 0;
+    for (int i = 0; file >= 0 && reason == 0 && i < PROBES; i++)
+        if (write(file, zeros, sizeof zeros) < 0)
+            reason = errno;
+    if (file >= 0)
+        close(file);
+    return reason;
+}
 
 /* One line from a NetCDF code; `what` is a verb, `name` what it was done to. */
 static hf_status check(hf_error *error, const hf_dataset *dataset, int code, const char *what,
                        const char *name) {
     if (code == NC_NOERR)
         return HF_OK;
-    return hf_raise(error, HF_ERR_IO, "%s: cannot %s %s: %s", dataset->path, what, name, nc_strerror(code));
+    int reason = dataset->written ? find_reason(dataset) : 0;
+    return hf_raise(error, HF_ERR_IO, "%s: cannot %s %s: %s", dataset->path, what, name,
+                    reason != 0 ? strerror(reason) : nc_strerror(code));
 }
 
 static hf_status variable_id(hf_error *error, const hf_dataset *dataset, const char *variable, int *id) {
@@ -65,30 +86,42 @@ static hf_status variable_shape(hf_error *error, const hf_dataset *dataset, cons
 
 static hf_status dataset_allocate(hf_error *error, const char *path, hf_dataset **out) {
     HF_TRY(hf_allocate(error, 1, sizeof **out, (void **)out));
+    (*out)->lock = -1;
     hf_status status = hf_string_copy(error, path, &(*out)->path);
     if (status != HF_OK)
         hf_dataset_destroy(out);
     return status;
 }
 
-/* Whether this process may write the file and no other is writing it: NetCDF's own errors do not tell. */
-static hf_status claim(hf_error *error, const char *path) {
-    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+/* HDF5 locks what it opens, unless it is told not to, as on many clusters: then the lock is ours to keep. */
+static bool hdf5_locks(void) {
+    const char *told = getenv("HDF5_USE_FILE_LOCKING");
+    return told == NULL || (strcmp(told, "FALSE") != 0 && strcmp(told, "0") != 0);
+}
+
+/* Whether this process may write the file and no other is writing it: NetCDF's own errors do not tell. A file
+ * that blocks, as a pipe does, is none. */
+static hf_status claim(hf_error *error, const char *path, int *lock) {
+    struct stat status;
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (file < 0)
         return hf_raise(error, HF_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-    bool busy = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    close(file);
-    if (busy)
-        return hf_raise(error, HF_ERR_IO, "%s: another run is writing this file", path);
-    return HF_OK;
+    bool regular = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+    bool busy = regular && flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (regular && !busy && !hdf5_locks())
+        *lock = file;
+    else
+        close(file);
+    if (!regular)
+        return hf_raise(error, HF_ERR_IO, "%s: cannot write: not a file", path);
+    return busy ? hf_raise(error, HF_ERR_IO, "%s: another run is writing this file", path) : HF_OK;
 }
 
 static hf_status dataset_begin(hf_error *error, hf_dataset *dataset) {
-    HF_TRY(hf_folder_create_for(error, dataset->path));
     char *part;
     HF_TRY(hf_allocate(error, strlen(dataset->path) + sizeof ".part", 1, &part));
     sprintf(part, "%s.part", dataset->path);
-    hf_status status = claim(error, part);
+    hf_status status = claim(error, part, &dataset->lock);
     if (status != HF_OK) {
         free(part);
         return status;
@@ -101,6 +134,12 @@ static hf_status dataset_begin(hf_error *error, hf_dataset *dataset) {
 }
 
 hf_status hf_dataset_create(hf_error *error, const char *path, hf_dataset **out) {
+    *out = NULL;
+    HF_TRY(hf_folder_create_for(error, path));
+    return hf_dataset_create_there(error, path, out);
+}
+
+hf_status hf_dataset_create_there(hf_error *error, const char *path, hf_dataset **out) {
     *out = NULL;
     HF_TRY(dataset_allocate(error, path, out));
     hf_status status = dataset_begin(error, *out);
@@ -121,7 +160,7 @@ static hf_status flush(hf_error *error, const char *path) {
     return HF_OK;
 }
 
-hf_status hf_dataset_finish(hf_error *error, hf_dataset *dataset) {
+static hf_status put_in_place(hf_error *error, hf_dataset *dataset, const char *folder) {
     dataset->open = false;
     HF_TRY(check(error, dataset, nc_close(dataset->id), "close", dataset->part));
     HF_TRY(flush(error, dataset->part));
@@ -129,9 +168,13 @@ hf_status hf_dataset_finish(hf_error *error, hf_dataset *dataset) {
         return hf_raise(error, HF_ERR_IO, "%s: cannot replace the file: %s", dataset->path, strerror(errno));
     free(dataset->part);
     dataset->part = NULL;
+    return flush(error, folder);
+}
+
+hf_status hf_dataset_finish(hf_error *error, hf_dataset *dataset) {
     char *folder;
     HF_TRY(hf_path_folder(error, dataset->path, &folder));
-    hf_status status = flush(error, folder);
+    hf_status status = put_in_place(error, dataset, folder);
     free(folder);
     return status;
 }
@@ -143,6 +186,8 @@ void hf_dataset_destroy(hf_dataset **dataset) {
         nc_close((*dataset)->id);
     if ((*dataset)->part != NULL)
         unlink((*dataset)->part);
+    if ((*dataset)->lock >= 0)
+        close((*dataset)->lock);
     free((*dataset)->part);
     free((*dataset)->path);
     free(*dataset);
@@ -173,10 +218,6 @@ const char *hf_dataset_path(const hf_dataset *dataset) {
     return dataset->path;
 }
 
-const char *hf_dataset_library(void) {
-    return nc_inq_libvers();
-}
-
 /* ---- groups ----------------------------------------------------------------------------------------- */
 
 static hf_status group_allocate(hf_error *error, const hf_dataset *dataset, const char *name, int id,
@@ -189,6 +230,7 @@ static hf_status group_allocate(hf_error *error, const hf_dataset *dataset, cons
     (*out)->id = id;
     (*out)->written = dataset->written;
     (*out)->bytes = dataset->bytes;
+    (*out)->whole = dataset->whole != NULL ? dataset->whole : dataset;
     return HF_OK;
 }
 

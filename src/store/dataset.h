@@ -13,6 +13,9 @@ typedef struct hf_dataset hf_dataset;
 /* What NetCDF puts where nothing has been written. */
 #define HF_FILL 9.9692099683868690e+36
 
+/* The largest whole number that a file may give as a double: those below are exact. */
+#define HF_WHOLE_MAX 9007199254740992.0
+
 enum {
     HF_RANK_MAX = 1 + HF_DIM_MAX,
     HF_CHUNK_MAX = 1 << 19 /* doubles in a chunk, 4 MiB: what is compressed, checked and cached as a whole */
@@ -32,6 +35,9 @@ typedef struct hf_variable {
 /* Missing folders above the path are created.
  * HF_ERR_IO also when another process is writing the same file. */
 hf_status hf_dataset_create(hf_error *error, const char *path, hf_dataset **out);
+
+/* The same in a folder that must be there: one that somebody has removed is not made again. */
+hf_status hf_dataset_create_there(hf_error *error, const char *path, hf_dataset **out);
 
 /* Close, flush to disk, and rename PATH.part to PATH. Nothing can be written afterwards. */
 hf_status hf_dataset_finish(hf_error *error, hf_dataset *dataset);
@@ -87,7 +93,6 @@ hf_status hf_dataset_put_within(hf_error *error, hf_dataset *dataset, const char
 hf_status hf_dataset_open(hf_error *error, const char *path, hf_dataset **out);
 
 const char *hf_dataset_path(const hf_dataset *dataset);
-const char *hf_dataset_library(void); /* the version of the NetCDF library */
 bool hf_dataset_has(const hf_dataset *dataset, const char *variable);
 bool hf_dataset_has_attribute(const hf_dataset *dataset, const char *name);
 bool hf_dataset_has_dimension(const hf_dataset *dataset, const char *name);

@@ -7,10 +7,12 @@
 
 #include <stdio.h>
 
-/* What figures are drawn from: one of solution, refinement, minimum, settling and chaos; the others are NULL.
+/* What figures are drawn from: one of solution, tokens, refinement, minimum, settling, chaos and paths; the
+ * others are NULL.
  */
 typedef struct hf_figure_source {
     const hf_solution *solution;
+    const hf_tokens_solution *tokens;
     const hf_refinement *refinement;
     const hf_minimum *minimum;
     const hf_settling *settling; /* with a course */
@@ -19,6 +21,8 @@ typedef struct hf_figure_source {
     const char *name, *title;       /* of the case, with chaos */
     const hf_solution *limit;       /* with chaos: what was compared, where both files are beside it; */
     const hf_trajectories *trained; /* else NULL */
+
+    const hf_paths_record *paths;
 } hf_figure_source;
 
 typedef struct hf_figure {
@@ -51,8 +55,14 @@ extern const hf_figure hf_figure_chaos_heads;
 extern const hf_figure hf_figure_chaos_step;
 extern const hf_figure hf_figure_chaos_time;
 extern const hf_figure hf_figure_chaos_distances;
+extern const hf_figure hf_figure_tokens_density; /* one angle */
+extern const hf_figure hf_figure_tokens_sphere;  /* two angles */
+extern const hf_figure hf_figure_tokens_energy;
+extern const hf_figure hf_figure_tokens_growth;      /* D a multiple of the identity */
 extern const hf_figure hf_figure_heads_over_density; /* D = 2 */
 extern const hf_figure hf_figure_marginal;           /* D = 1 */
-extern const hf_figure hf_figure_marginals;          /* D = 2, 3, 4 */
+extern const hf_figure hf_figure_paths_order, hf_figure_paths_accuracy, hf_figure_paths_alignment,
+    hf_figure_paths_pruning;
+extern const hf_figure hf_figure_marginals; /* D = 2, 3, 4 */
 
 #endif

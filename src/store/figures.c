@@ -29,6 +29,14 @@ static const hf_figure *const figures[] = {
     &hf_figure_optimum_rows,
     &hf_figure_approach,
     &hf_figure_lojasiewicz,
+    &hf_figure_tokens_density,
+    &hf_figure_tokens_sphere,
+    &hf_figure_tokens_energy,
+    &hf_figure_tokens_growth,
+    &hf_figure_paths_order,
+    &hf_figure_paths_accuracy,
+    &hf_figure_paths_alignment,
+    &hf_figure_paths_pruning,
 };
 enum { FIGURE_COUNT = sizeof figures / sizeof *figures };
 
@@ -92,6 +100,15 @@ static hf_status draw_solution(hf_error *error, const char *path, const char *fo
     return status;
 }
 
+static hf_status draw_tokens(hf_error *error, const char *path, const char *folder) {
+    hf_tokens_solution solution;
+    hf_status status = hf_tokens_solution_read(error, path, &solution);
+    if (status == HF_OK)
+        status = draw_all(error, &(hf_figure_source){.tokens = &solution}, folder);
+    hf_tokens_solution_clear(&solution);
+    return status;
+}
+
 static hf_status draw_refinement(hf_error *error, const char *path, const char *folder) {
     hf_refinement refinement;
     HF_TRY(hf_refinement_read(error, path, &refinement));
@@ -111,6 +128,14 @@ static hf_status draw_settling(hf_error *error, const char *path, const char *fo
     HF_TRY(hf_settling_read(error, path, &settling));
     hf_status status = draw_all(error, &(hf_figure_source){.settling = &settling}, folder);
     hf_settling_clear(&settling);
+    return status;
+}
+
+static hf_status draw_paths(hf_error *error, const char *path, const char *folder) {
+    hf_paths_record *record;
+    HF_TRY(hf_paths_record_read(error, path, &record));
+    hf_status status = draw_all(error, &(hf_figure_source){.paths = record}, folder);
+    hf_paths_record_destroy(&record);
     return status;
 }
 
@@ -185,12 +210,13 @@ static const struct {
     const char *variable, *attribute, *file;
     hf_status (*draw)(hf_error *error, const char *path, const char *folder);
 } kinds[] = {
-    {NULL, "minimises", "optimum.nc", draw_minimum}, {NULL, "starts", "limit.nc", draw_settling},
-    {"density", NULL, "solution.nc", draw_solution}, {"risk_error", NULL, "verify.nc", draw_refinement},
-    {NULL, "quantities", "chaos.nc", draw_chaos},
+    {NULL, "minimises", "optimum.nc", draw_minimum},     {NULL, "starts", "limit.nc", draw_settling},
+    {"interaction", NULL, "solution.nc", draw_tokens},   {"density", NULL, "solution.nc", draw_solution},
+    {"risk_error", NULL, "verify.nc", draw_refinement},  {NULL, "quantities", "chaos.nc", draw_chaos},
+    {"order_parameter_1", NULL, "paths.nc", draw_paths},
 };
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
-static const char DRAWN[] = "a solution.nc, verify.nc, chaos.nc, optimum.nc or limit.nc";
+static const char DRAWN[] = "a solution.nc, verify.nc, chaos.nc, optimum.nc, limit.nc or paths.nc";
 
 static bool is_of_kind(const hf_dataset *dataset, size_t kind) {
     return kinds[kind].variable != NULL ? hf_dataset_has(dataset, kinds[kind].variable)
@@ -246,7 +272,9 @@ static hf_status draw_member(hf_error *error, const char *path, const char *name
 static hf_status draw_folder(hf_error *error, const char *path, const char *folder) {
     size_t drawn = 0, idle = 0;
     for (size_t i = 0; i < KIND_COUNT; i++)
-        HF_TRY(draw_member(error, path, kinds[i].file, folder, &drawn, &idle));
+        if (i == 0 ||
+            strcmp(kinds[i].file, kinds[i - 1].file) != 0) /* models share the name of their solution */
+            HF_TRY(draw_member(error, path, kinds[i].file, folder, &drawn, &idle));
     if (drawn == 0 && idle > 0)
         return hf_raise(error, HF_ERR_IO, "%s/limit.nc: nothing to draw: it is of a case, not of a solution",
                         path);

@@ -25,7 +25,10 @@ struct hf_journal {
     off_t end; /* of the last record */
     size_t members;
     const size_t *counts; /* shape (members) */
-    off_t *place;         /* shape (members): where its record begins; 0: none */
+    off_t *place;         /* shape (members): where its last record begins; 0: none */
+    off_t next;           /* while a record is being written: where its next value goes, ... */
+    uint64_t hash;        /* ... the checksum of what was written of it, */
+    size_t member, left;  /* whose it is, and how many values are missing */
 };
 
 uint64_t hf_hash(uint64_t hash, const void *bytes, size_t count) {
@@ -128,11 +131,23 @@ static hf_status scan(hf_error *error, hf_journal *journal) {
 
 /* ---- opening ---------------------------------------------------------------------------------------- */
 
+/* Whether the file still has its name: another process, or a whole folder that went, may have taken it. */
+static hf_status find_name(hf_error *error, const hf_journal *journal, bool *named) {
+    struct stat mine, there;
+    if (fstat(journal->file, &mine) != 0)
+        return fail(error, journal, "read", errno);
+    if (!S_ISREG(mine.st_mode))
+        return hf_raise(error, HF_ERR_IO, "%s: cannot write: not a file", journal->path);
+    *named = stat(journal->path, &there) == 0 && there.st_ino == mine.st_ino && there.st_dev == mine.st_dev;
+    return HF_OK;
+}
+
 /* Open and lock the file of this name. The process that had it may have removed it in between: then once
  * more, or this one would write to a file without a name. */
 static hf_status open_locked(hf_error *error, hf_journal *journal) {
-    for (;;) {
-        struct stat mine, named;
+    for (bool named = false; !named;) {
+        if (journal->file >= 0)
+            close(journal->file);
         journal->file = open(journal->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (journal->file < 0)
             return fail(error, journal, "write", errno);
@@ -140,14 +155,9 @@ static hf_status open_locked(hf_error *error, hf_journal *journal) {
             return errno == EWOULDBLOCK
                        ? hf_raise(error, HF_ERR_IO, "%s: another run is writing this file", journal->path)
                        : fail(error, journal, "lock", errno);
-        if (fstat(journal->file, &mine) != 0)
-            return fail(error, journal, "read", errno);
-        if (!S_ISREG(mine.st_mode))
-            return hf_raise(error, HF_ERR_IO, "%s: cannot write: not a file", journal->path);
-        if (stat(journal->path, &named) == 0 && named.st_ino == mine.st_ino && named.st_dev == mine.st_dev)
-            return HF_OK;
-        close(journal->file);
+        HF_TRY(find_name(error, journal, &named));
     }
+    return HF_OK;
 }
 
 static hf_status begin(hf_error *error, hf_journal *journal, const uint64_t header[3]) {
@@ -226,19 +236,39 @@ bool hf_journal_has(const hf_journal *journal, size_t member) {
     return journal->place[member] != 0;
 }
 
+hf_status hf_journal_begin(hf_error *error, hf_journal *journal, size_t member) {
+    assert(member < journal->members);
+    uint64_t frame[2] = {member, journal->counts[member]};
+    journal->member = member;
+    journal->left = journal->counts[member];
+    journal->hash = hf_hash(HF_HASH_EMPTY, frame, sizeof frame);
+    journal->next = journal->end + 2 * WORD;
+    return write_at(error, journal, journal->end, frame, sizeof frame);
+}
+
+hf_status hf_journal_append(hf_error *error, hf_journal *journal, size_t count, const double *values) {
+    assert(count <= journal->left);
+    HF_TRY(write_at(error, journal, journal->next, values, count * sizeof *values));
+    journal->hash = hf_hash(journal->hash, values, count * sizeof *values);
+    journal->next += (off_t)(count * sizeof *values);
+    journal->left -= count;
+    return HF_OK;
+}
+
 /* The checksum comes last, and the end moves when all is written: the next record takes the place of one that
  * failed. */
-hf_status hf_journal_put(hf_error *error, hf_journal *journal, size_t member, const double *values) {
-    assert(member < journal->members);
-    size_t bytes = journal->counts[member] * sizeof *values;
-    uint64_t frame[2] = {member, journal->counts[member]};
-    uint64_t checksum = hf_hash(hf_hash(HF_HASH_EMPTY, frame, sizeof frame), values, bytes);
-    HF_TRY(write_at(error, journal, journal->end, frame, sizeof frame));
-    HF_TRY(write_at(error, journal, journal->end + 2 * WORD, values, bytes));
-    HF_TRY(write_at(error, journal, journal->end + 2 * WORD + (off_t)bytes, &checksum, sizeof checksum));
-    journal->place[member] = journal->end;
-    journal->end += record_bytes(journal->counts[member]);
+hf_status hf_journal_end(hf_error *error, hf_journal *journal) {
+    assert(journal->left == 0);
+    HF_TRY(write_at(error, journal, journal->next, &journal->hash, sizeof journal->hash));
+    journal->place[journal->member] = journal->end;
+    journal->end += record_bytes(journal->counts[journal->member]);
     return HF_OK;
+}
+
+hf_status hf_journal_put(hf_error *error, hf_journal *journal, size_t member, const double *values) {
+    HF_TRY(hf_journal_begin(error, journal, member));
+    HF_TRY(hf_journal_append(error, journal, journal->left, values));
+    return hf_journal_end(error, journal);
 }
 
 hf_status hf_journal_get(hf_error *error, const hf_journal *journal, size_t member, double *values) {
@@ -254,4 +284,58 @@ hf_status hf_journal_get(hf_error *error, const hf_journal *journal, size_t memb
                         "%s: damaged since it was written; expected the record of member %zu", journal->path,
                         member);
     return HF_OK;
+}
+
+/* ---- in the order of time --------------------------------------------------------------------------- */
+
+hf_status hf_journal_next(hf_error *error, const hf_journal *journal, off_t *place, size_t *member,
+                          off_t *values, bool *there) {
+    uint64_t frame[2];
+    *place = *place == 0 ? HEADER : *place;
+    *there = *place < journal->end;
+    if (!*there)
+        return HF_OK;
+    HF_TRY(read_at(error, journal, *place, frame, sizeof frame, there));
+    if (!*there || frame[0] >= journal->members || frame[1] != journal->counts[frame[0]])
+        return hf_raise(error, HF_ERR_IO, "%s: damaged since it was opened; expected a record at byte %lld",
+                        journal->path, (long long)*place);
+    *member = (size_t)frame[0];
+    *values = *place + 2 * WORD;
+    *place += record_bytes(journal->counts[*member]);
+    return HF_OK;
+}
+
+hf_status hf_journal_read(hf_error *error, const hf_journal *journal, off_t record, size_t first,
+                          size_t count, double *values) {
+    bool whole;
+    off_t place = record + (off_t)(first * sizeof *values);
+    HF_TRY(read_at(error, journal, place, values, count * sizeof *values, &whole));
+    return whole ? HF_OK
+                 : hf_raise(error, HF_ERR_IO, "%s: shorter than it was; expected %zu numbers at byte %lld",
+                            journal->path, count, (long long)place);
+}
+
+off_t hf_journal_length(const hf_journal *journal) {
+    return journal->end;
+}
+
+hf_status hf_journal_cut(hf_error *error, hf_journal *journal, off_t length) {
+    length = length == 0 ? HEADER : length;
+    if (length < HEADER || length > journal->end)
+        return hf_raise(error, HF_ERR_IO,
+                        "%s: its first %lld bytes hold whole records; expected %lld, as its checkpoint says",
+                        journal->path, (long long)journal->end, (long long)length);
+    if (ftruncate(journal->file, length) != 0)
+        return fail(error, journal, "write", errno);
+    journal->end = length;
+    return HF_OK;
+}
+
+hf_status hf_journal_sync(hf_error *error, const hf_journal *journal) {
+    bool named;
+    HF_TRY(find_name(error, journal, &named));
+    if (!named)
+        return hf_raise(error, HF_ERR_IO, "%s: removed while it was written; expected it to stay",
+                        journal->path);
+    return fsync(journal->file) == 0 ? HF_OK : fail(error, journal, "flush to disk", errno);
 }

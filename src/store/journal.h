@@ -10,6 +10,7 @@
 #include <headflow/base.h>
 
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct hf_journal hf_journal;
 
@@ -32,10 +33,33 @@ hf_status hf_journal_remove(hf_error *error, hf_journal *journal);
 
 bool hf_journal_has(const hf_journal *journal, size_t member);
 
-/* Append the record of a member. A record that cannot be written whole is none. */
+/* Append the record of a member: all its values at once, or between begin and end some at a time. A record
+ * that cannot be written whole is none. values: shape (count) */
+hf_status hf_journal_begin(hf_error *error, hf_journal *journal, size_t member);
+hf_status hf_journal_append(hf_error *error, hf_journal *journal, size_t count, const double *values);
+hf_status hf_journal_end(hf_error *error, hf_journal *journal);
 hf_status hf_journal_put(hf_error *error, hf_journal *journal, size_t member, const double *values);
 
 /* Read the record of a member that is there. values: shape (its count) */
 hf_status hf_journal_get(hf_error *error, const hf_journal *journal, size_t member, double *values);
+
+/* ---- in the order of time: where members have many records ------------------------------------------ */
+
+/* Whether there is a record at *place, 0 being that of the first, and whose it is; *place moves behind it,
+ * *values to its values. */
+hf_status hf_journal_next(hf_error *error, const hf_journal *journal, off_t *place, size_t *member,
+                          off_t *values, bool *there);
+
+/* Some of the values of a record, of which `first` are left out. values: shape (count) */
+hf_status hf_journal_read(hf_error *error, const hf_journal *journal, off_t record, size_t first,
+                          size_t count, double *values);
+
+/* Where the last record ends; and make it end there again, with the records behind it gone; 0: all of them.
+ * HF_ERR_IO when there is no such place. */
+off_t hf_journal_length(const hf_journal *journal);
+hf_status hf_journal_cut(hf_error *error, hf_journal *journal, off_t length);
+
+/* Make all records safe on disk. HF_ERR_IO also when the file no longer has its name. */
+hf_status hf_journal_sync(hf_error *error, const hf_journal *journal);
 
 #endif

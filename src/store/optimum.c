@@ -47,8 +47,8 @@ static hf_status begin(hf_error *error, hf_dataset *dataset, const hf_problem *p
     const char *names[HF_DIM_MAX];
     for (size_t d = 0; d < hf_grid_dim(grid); d++)
         names[d] = hf_grid_axis(grid, d)->name;
-    HF_TRY(
-        hf_provenance_write(error, dataset, hf_problem_name(problem), hf_problem_title(problem), case_text));
+    HF_TRY(hf_provenance_write(error, dataset, hf_problem_name(problem), hf_problem_title(problem), case_text,
+                               !hf_problem_deterministic(problem)));
     char fingerprint[HF_FINGERPRINT_MAX];
     hf_problem_fingerprint(problem, fingerprint);
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "problem", fingerprint));

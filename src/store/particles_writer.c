@@ -18,6 +18,7 @@
 struct hf_particles_writer {
     char *path;
     char *name, *title, *case_text, *problem;
+    bool deterministic;
     size_t dim;
     char coordinate[HF_DIM_MAX][HF_NAME_MAX];
     size_t times, ensembles, seeds;
@@ -99,6 +100,7 @@ static hf_status copy_layout(hf_error *error, const hf_particles_layout *layout,
     HF_TRY(hf_string_copy(error, layout->title, &writer->title));
     HF_TRY(hf_string_copy(error, layout->case_text, &writer->case_text));
     HF_TRY(hf_string_copy(error, layout->problem, &writer->problem));
+    writer->deterministic = layout->deterministic;
     writer->dim = layout->dim;
     for (size_t d = 0; d < layout->dim; d++)
         strcpy(writer->coordinate[d], layout->coordinates[d]);
@@ -214,7 +216,8 @@ static hf_status write_root(hf_error *error, hf_dataset *dataset, const hf_parti
         names[d] = writer->coordinate[d];
     for (size_t seed = 0; seed < writer->seeds; seed++)
         seeds[seed] = (double)seed;
-    HF_TRY(hf_provenance_write(error, dataset, writer->name, writer->title, writer->case_text));
+    HF_TRY(hf_provenance_write(error, dataset, writer->name, writer->title, writer->case_text,
+                               !writer->deterministic));
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "problem", writer->problem));
     HF_TRY(hf_dataset_set_text(error, dataset, NULL, "scheme", "sgd"));
     HF_TRY(hf_dataset_dimension(error, dataset, "seed", writer->seeds));

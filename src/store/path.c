@@ -1,10 +1,13 @@
 /* Paths and folders: what the writers of files share. */
 #include "store/path.h"
 
+#include <headflow/store.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 hf_status hf_path_join(hf_error *error, const char *folder, const char *name, char **out) {
     size_t head = strlen(folder), tail = strlen(name);
@@ -47,6 +50,37 @@ hf_status hf_folder_create(hf_error *error, const char *path) {
     if (status == HF_OK)
         status = create_one(error, partial);
     free(partial);
+    return status;
+}
+
+/* The nearest folder above that is there decides. folder: overwritten */
+static hf_status check_folder(hf_error *error, char *folder) {
+    struct stat info;
+    char *slash = folder + strlen(folder);
+    for (; stat(folder, &info) != 0; *slash = '\0') {
+        if (errno != ENOENT && errno != ENOTDIR)
+            return hf_raise(error, HF_ERR_IO, "%s: cannot write: %s", folder, strerror(errno));
+        slash = strrchr(folder, '/');
+        if (slash == NULL || slash == folder) {
+            strcpy(folder, slash == NULL ? "." : "/");
+            slash = folder + 1;
+        }
+    }
+    if (!S_ISDIR(info.st_mode))
+        return hf_raise(error, HF_ERR_IO, "%s: cannot write there: not a folder", folder);
+    if (access(folder, W_OK | X_OK) != 0)
+        return hf_raise(error, HF_ERR_IO, "%s: cannot write there: %s", folder, strerror(errno));
+    return HF_OK;
+}
+
+hf_status hf_output_check(hf_error *error, const char *path) {
+    struct stat info;
+    char *folder;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return hf_raise(error, HF_ERR_IO, "%s: cannot write: a folder", path);
+    HF_TRY(hf_path_folder(error, path, &folder));
+    hf_status status = check_folder(error, folder);
+    free(folder);
     return status;
 }
 

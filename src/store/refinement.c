@@ -4,6 +4,7 @@
 
 #include <headflow/store.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static const struct {
      offsetof(hf_errors, dissipation)},
     {"w1_error", "reference_w1_error", "1", "largest W1 distance of the marginals", offsetof(hf_errors, w1)},
 };
-enum { QUANTITY_COUNT = sizeof quantities / sizeof *quantities };
+enum { QUANTITY_COUNT = sizeof quantities / sizeof *quantities, ORDER_MAX = 16 };
 
 static const char FLOW_MAP[] = "flow map", RICHARDSON[] = "Richardson extrapolation";
 
@@ -81,7 +82,7 @@ static hf_status write_row(hf_error *error, hf_dataset *dataset, const hf_refine
 }
 
 static hf_status write_all(hf_error *error, hf_dataset *dataset, const hf_refinement *refinement) {
-    HF_TRY(hf_provenance_write(error, dataset, refinement->name, refinement->title, NULL));
+    HF_TRY(hf_provenance_write(error, dataset, refinement->name, refinement->title, NULL, true));
     HF_TRY(define(error, dataset, refinement));
     for (size_t n = 0; n < refinement->count; n++)
         HF_TRY(write_row(error, dataset, refinement, n));
@@ -96,15 +97,26 @@ hf_status hf_refinement_write(hf_error *error, const char *path, const hf_refine
     return status;
 }
 
+/* A whole number that the file gives as a double: within what any grid or run has. */
+static hf_status check_whole(hf_error *error, const hf_dataset *dataset, const char *name, double value) {
+    if (!(value >= 0 && value <= HF_WHOLE_MAX) || value != floor(value))
+        return hf_raise(error, HF_ERR_IO, "%s: '%s' is %g; expected a whole number >= 0",
+                        hf_dataset_path(dataset), name, value);
+    return HF_OK;
+}
+
 static hf_status read_row(hf_error *error, const hf_dataset *dataset, hf_refinement *refinement, size_t n) {
     hf_refinement_row *row = &refinement->row[n];
     double cells[HF_DIM_MAX], steps;
     HF_TRY(hf_dataset_get(error, dataset, "cells", n, 1, refinement->dim, cells));
-    for (size_t d = 0; d < refinement->dim; d++)
+    for (size_t d = 0; d < refinement->dim; d++) {
+        HF_TRY(check_whole(error, dataset, "cells", cells[d]));
         row->cells[d] = (size_t)cells[d];
+    }
     HF_TRY(hf_dataset_get(error, dataset, "spacing", n, 1, 1, &row->spacing));
     HF_TRY(hf_dataset_get(error, dataset, "steps", n, 1, 1, &steps));
     HF_TRY(hf_dataset_get(error, dataset, "seconds", n, 1, 1, &row->seconds));
+    HF_TRY(check_whole(error, dataset, "steps", steps));
     row->steps = (long)steps;
     for (size_t i = 0; i < QUANTITY_COUNT; i++)
         HF_TRY(hf_dataset_get(error, dataset, quantities[i].variable, n, 1, 1, place(&row->error, i)));
@@ -127,6 +139,10 @@ static hf_status read_all(hf_error *error, const hf_dataset *dataset, hf_refinem
     HF_TRY(hf_dataset_copy_text(error, dataset, "reference", sizeof kind, kind));
     HF_TRY(hf_dataset_get_number(error, dataset, "reference_nodes", &nodes));
     HF_TRY(hf_dataset_get_number(error, dataset, "passed", &passed));
+    HF_TRY(check_whole(error, dataset, "reference_nodes", nodes));
+    if (!(order >= 1 && order <= ORDER_MAX))
+        return hf_raise(error, HF_ERR_IO, "%s: 'expected_order' is %g; expected 1 to %d",
+                        hf_dataset_path(dataset), order, ORDER_MAX);
     out->expected_order = (int)order;
     out->kind = strcmp(kind, FLOW_MAP) == 0 ? HF_REFERENCE_FLOW_MAP : HF_REFERENCE_RICHARDSON;
     out->nodes = (size_t)nodes;

@@ -81,7 +81,7 @@ static bool fill(FILE *file, const char *text, size_t length) {
     return fclose(file) == 0 && good;
 }
 
-static hf_status put_in_place(hf_error *error, const char *path, const char *text, size_t length) {
+hf_status hf_report_put(hf_error *error, const char *path, const char *text, size_t length) {
     char *partial;
     HF_TRY(hf_folder_create_for(error, path));
     size_t size = strlen(path) + sizeof ".part";
@@ -103,7 +103,7 @@ hf_status hf_report_write(hf_error *error, const char *path, const hf_report *re
     size_t length;
     hf_status status = make_page(error, report, &text, &length);
     if (status == HF_OK)
-        status = put_in_place(error, path, text, length);
+        status = hf_report_put(error, path, text, length);
     free(text);
     return status;
 }

@@ -63,6 +63,18 @@ extern const hf_report_section hf_section_numbers, hf_section_verdicts, hf_secti
     hf_section_optimum, hf_section_diracs, hf_section_goal, hf_section_approach, hf_section_chaos,
     hf_section_refinement, hf_section_equation, hf_section_case, hf_section_provenance;
 
+/* Put a page in place at once: what was there stays where that fails. */
+hf_status hf_report_put(hf_error *error, const char *path, const char *text, size_t length);
+
+/* A figure of a report: the name of its files, its title, and what stands below it, markup. */
+typedef struct hf_caption {
+    const char *name, *title, *markup;
+} hf_caption;
+
+/* Those figures of a file that apply, drawn in a temporary folder. captions: shape (count) */
+hf_status hf_report_figures_of(hf_error *error, FILE *out, const char *path, size_t count,
+                               const hf_caption captions[]);
+
 /* The head of the page: title, what the run came to, overall verdict. */
 void hf_report_write_summary(const hf_page *page);
 

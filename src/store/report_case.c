@@ -59,7 +59,9 @@ static hf_status write_facts(hf_error *error, const hf_page *page) {
     if (hf_dataset_has_attribute(hf_solution_dataset(page->report->solution), "time_method"))
         HF_TRY(write_text(error, page, "Time method", "time_method")); /* older files lack it */
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        HF_TRY(write_number(error, page, numbers[i][0], numbers[i][1]));
+        if (hf_dataset_has_attribute(hf_solution_dataset(page->report->solution), numbers[i][1]))
+            HF_TRY(write_number(error, page, numbers[i][0],
+                                numbers[i][1])); /* deterministic ones lack seconds */
     return HF_OK;
 }
 

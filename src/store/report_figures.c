@@ -172,7 +172,7 @@ static hf_status read_text(hf_error *error, const char *folder, const char *name
     return HF_OK;
 }
 
-static hf_status write_figure(hf_error *error, FILE *out, const caption *figure, const char *svg) {
+static hf_status write_figure(hf_error *error, FILE *out, const hf_caption *figure, const char *svg) {
     char prefix[32];
     snprintf(prefix, sizeof prefix, "%s-", figure->name);
     fprintf(out, "<figure%s>\n<div class=\"canvas\">\n", hf_svg_width(svg) > wide ? " class=\"wide\"" : "");
@@ -185,12 +185,13 @@ static hf_status write_figures(hf_error *error, const hf_page *page, const char 
     size_t dim = hf_grid_dim(hf_problem_grid(page->report->solved->problem));
     HF_TRY(draw(error, page->report, folder));
     for (size_t i = 0; i < CAPTIONS; i++) {
-        char *svg;
-        if ((captions[i].dim != 0 && captions[i].dim != dim) ||
-            (captions[i].thermal >= 0 && captions[i].thermal != page->facts.heated))
+        const caption *c = &captions[i];
+        if ((c->dim != 0 && c->dim != dim) || (c->thermal >= 0 && c->thermal != page->facts.heated))
             continue;
-        HF_TRY(read_text(error, folder, captions[i].name, &svg));
-        hf_status status = svg != NULL ? write_figure(error, page->out, &captions[i], svg) : HF_OK;
+        char *svg;
+        HF_TRY(read_text(error, folder, c->name, &svg));
+        const hf_caption shown = {c->name, c->title, c->markup};
+        hf_status status = svg != NULL ? write_figure(error, page->out, &shown, svg) : HF_OK;
         free(svg);
         HF_TRY(status);
     }
@@ -203,6 +204,32 @@ static hf_status write_section(hf_error *error, const hf_page *page) {
     fputs("<div class=\"figures\">\n", page->out);
     hf_status status = write_figures(error, page, folder);
     fputs("</div>\n", page->out);
+    remove_folder(folder);
+    free(folder);
+    return status;
+}
+
+static hf_status write_all(hf_error *error, FILE *out, const char *folder, size_t count,
+                           const hf_caption shown[]) {
+    for (size_t i = 0; i < count; i++) {
+        char *svg;
+        HF_TRY(read_text(error, folder, shown[i].name, &svg));
+        hf_status status = svg != NULL ? write_figure(error, out, &shown[i], svg) : HF_OK;
+        free(svg);
+        HF_TRY(status);
+    }
+    return HF_OK;
+}
+
+hf_status hf_report_figures_of(hf_error *error, FILE *out, const char *path, size_t count,
+                               const hf_caption shown[]) {
+    char *folder;
+    HF_TRY(create_folder(error, &folder));
+    fputs("<div class=\"figures\">\n", out);
+    hf_status status = hf_figures_draw(error, path, folder);
+    if (status == HF_OK)
+        status = write_all(error, out, folder, count, shown);
+    fputs("</div>\n", out);
     remove_folder(folder);
     free(folder);
     return status;

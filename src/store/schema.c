@@ -2,6 +2,7 @@
  *  Mappings against tables of keys, and scalars against types. Numbers are strict: decimal, finite, without
  *  quotes, to the last letter of the scalar; what strtod would forgive (2.5abc, 0x10, nan) is refused. */
 #include "store/schema.h"
+#include "base/number.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,9 +15,9 @@ static const char *const expectation[] = {
     [HF_SCHEMA_TEXT] = "text",
     [HF_SCHEMA_BOOLEAN] = "true or false",
     [HF_SCHEMA_COUNT] = "an integer from 1 to 1000000000",
-    [HF_SCHEMA_NUMBER] = "a number",
-    [HF_SCHEMA_POSITIVE] = "a number > 0",
-    [HF_SCHEMA_NON_NEGATIVE] = "a number >= 0",
+    [HF_SCHEMA_NUMBER] = "a number, at most 1e30 in magnitude",
+    [HF_SCHEMA_POSITIVE] = "a number > 0, from 1e-30 to 1e30",
+    [HF_SCHEMA_NON_NEGATIVE] = "a number >= 0, at most 1e30",
     [HF_SCHEMA_FRACTION] = "a number from 0 to 1",
     [HF_SCHEMA_LIST] = "a list that is not empty",
     [HF_SCHEMA_MAPPING] = "a mapping",
@@ -49,7 +50,7 @@ static bool read_number(const hf_yaml *node, double *value) {
     }
     char *end;
     *value = strtod(node->text, &end);
-    return end != node->text && *end == '\0' && isfinite(*value) &&
+    return end != node->text && *end == '\0' && fabs(*value) <= HF_NUMBER_MAX &&
            node->text[strspn(node->text, "+-.0123456789eE")] == '\0';
 }
 
@@ -72,7 +73,7 @@ static bool read_boolean(const hf_yaml *node, bool *value) {
 static bool in_range(hf_schema_type type, double value) {
     switch (type) {
     case HF_SCHEMA_POSITIVE:
-        return value > 0;
+        return value >= HF_NUMBER_MIN;
     case HF_SCHEMA_NON_NEGATIVE:
         return value >= 0;
     case HF_SCHEMA_FRACTION:

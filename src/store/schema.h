@@ -7,7 +7,7 @@
 
 #include "store/yaml.h"
 
-/** Types of values, each with the C type that receives it. */
+/** Types of values, each with the C type that receives it; doubles within the magnitudes of base/number.h. */
 typedef enum hf_schema_type {
     HF_SCHEMA_TEXT,         /**< const char *: letters, belonging to the tree */
     HF_SCHEMA_BOOLEAN,      /**< bool */

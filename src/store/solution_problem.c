@@ -160,9 +160,8 @@ static hf_status read_variable(hf_error *error, const hf_dataset *dataset, const
 /* A whole number, at least `least`. */
 static hf_status to_count(hf_error *error, const hf_dataset *dataset, const char *name, double value,
                           size_t least, size_t *out) {
-    const double most = 9007199254740992.0; /* 2^53 */
     *out = 0;
-    if (!(value >= (double)least && value <= most) || value != floor(value))
+    if (!(value >= (double)least && value <= HF_WHOLE_MAX) || value != floor(value))
         return hf_raise(error, HF_ERR_IO, "%s: '%s' has the value %g; expected a whole number >= %zu",
                         hf_dataset_path(dataset), name, value, least);
     *out = (size_t)value;

@@ -2,6 +2,7 @@
  *
  * On several ranks the first one has the file, and gets the density plane after plane; the others take part
  * in what is collective and learn of its failures. */
+#include "store/planes.h"
 #include "store/provenance.h"
 #include "store/solution.h"
 
@@ -17,9 +18,7 @@ enum {
 struct hf_solution_writer {
     const hf_problem *problem;
     const hf_ranks *ranks;             /* of the problem */
-    hf_grid *part;                     /* whose densities come */
-    size_t planes;                     /* of axis 0 that are gathered at a time */
-    double *gathered, *piece;          /* several ranks, on the first: shape (planes, other axes) each */
+    hf_planes *planes;                 /* of the densities that come */
     hf_dataset *dataset;               /* NULL on all ranks but the first */
     size_t outputs;                    /* records written */
     size_t logits_written;             /* records in the file */
@@ -292,15 +291,6 @@ static bool first_rank(const hf_solution_writer *writer) {
     return hf_ranks_index(writer->ranks) == 0;
 }
 
-/* Room for as many planes as make a chunk of the file. */
-static hf_status make_room(hf_error *error, hf_solution_writer *writer) {
-    size_t plane = hf_grid_stride(hf_problem_grid(writer->problem), 0);
-    if (hf_ranks_count(writer->ranks) == 1 || !first_rank(writer))
-        return HF_OK;
-    HF_TRY(hf_array_create(error, writer->planes * plane, &writer->gathered));
-    return hf_array_create(error, writer->planes * plane, &writer->piece);
-}
-
 static hf_status begin_file(hf_error *error, const char *path, const char *case_text,
                             hf_solution_writer *writer) {
     const hf_problem *problem = writer->problem;
@@ -308,7 +298,7 @@ static hf_status begin_file(hf_error *error, const char *path, const char *case_
         return HF_OK;
     HF_TRY(hf_dataset_create(error, path, &writer->dataset));
     HF_TRY(hf_provenance_write(error, writer->dataset, hf_problem_name(problem), hf_problem_title(problem),
-                               case_text));
+                               case_text, !hf_problem_deterministic(problem)));
     HF_TRY(write_settings(error, writer->dataset, problem));
     HF_TRY(define_all(error, writer->dataset, problem));
     HF_TRY(hf_solution_write_problem(error, writer->dataset, problem));
@@ -319,10 +309,7 @@ static hf_status writer_begin(hf_error *error, const char *path, const char *cas
                               hf_solution_writer *writer) {
     const hf_problem *problem = writer->problem;
     const hf_events *events = hf_problem_events(problem);
-    size_t plane = hf_grid_stride(hf_problem_grid(problem), 0);
-    writer->planes = plane < HF_CHUNK_MAX ? HF_CHUNK_MAX / plane : 1;
-    HF_TRY(hf_problem_divide(error, problem, &writer->part));
-    HF_TRY(make_room(error, writer));
+    HF_TRY(hf_planes_create(error, problem, &writer->planes));
     size_t width = hf_events_count(events) * hf_events_classes(events);
     writer->logits_max = HF_CHUNK_MAX / width;
     if (writer->logits_max > LOGIT_RECORDS)
@@ -353,9 +340,7 @@ void hf_solution_writer_destroy(hf_solution_writer **writer) {
     if (writer == NULL || *writer == NULL)
         return;
     hf_dataset_destroy(&(*writer)->dataset);
-    hf_grid_destroy(&(*writer)->part);
-    hf_array_destroy(&(*writer)->gathered);
-    hf_array_destroy(&(*writer)->piece);
+    hf_planes_destroy(&(*writer)->planes);
     hf_array_destroy(&(*writer)->logit_times);
     hf_array_destroy(&(*writer)->logits);
     free(*writer);
@@ -379,27 +364,15 @@ static hf_status write_record(hf_error *error, hf_solution_writer *writer, const
     return HF_OK;
 }
 
-/* The density of all ranks. Planes are gathered to the last also when one cannot be written: the others wait
- * to send theirs. */
-static hf_status write_density(hf_error *error, hf_solution_writer *writer, const double *rho) {
-    size_t count = hf_grid_whole_cells(writer->part, 0);
-    hf_status status = HF_OK;
-    if (hf_ranks_count(writer->ranks) == 1)
-        return hf_dataset_put(error, writer->dataset, "density", writer->outputs, 1, rho);
-    for (size_t first = 0; first < count; first += writer->planes) {
-        size_t planes = count - first < writer->planes ? count - first : writer->planes;
-        hf_grid_collect(writer->part, first, planes, rho, writer->piece, writer->gathered);
-        if (status == HF_OK && first_rank(writer))
-            status = hf_dataset_put_within(error, writer->dataset, "density", writer->outputs, first, planes,
-                                           writer->gathered);
-    }
-    return status;
+static hf_status write_planes(hf_error *error, void *self, size_t first, size_t count, const double *planes) {
+    const hf_solution_writer *writer = self;
+    return hf_dataset_put_within(error, writer->dataset, "density", writer->outputs, first, count, planes);
 }
 
 static hf_status write_output(hf_error *error, void *self, const hf_record *record, const double *rho) {
     hf_solution_writer *writer = self;
     HF_TRY(hf_ranks_agree(error, writer->ranks, write_record(error, writer, record)));
-    HF_TRY(hf_ranks_agree(error, writer->ranks, write_density(error, writer, rho)));
+    HF_TRY(hf_planes_collect(error, writer->planes, rho, write_planes, writer));
     writer->outputs++;
     return HF_OK;
 }
@@ -467,7 +440,8 @@ static hf_status finish_file(hf_error *error, hf_solution_writer *writer, const 
     HF_TRY(hf_dataset_set_integer(error, dataset, "solver_refused_states", statistics->refused_states));
     HF_TRY(hf_dataset_set_integer(error, dataset, "solver_linear_iterations", statistics->linear_iterations));
     HF_TRY(hf_dataset_set_number(error, dataset, "solver_last_step", statistics->last_step));
-    HF_TRY(hf_dataset_set_number(error, dataset, "solver_seconds", statistics->seconds));
+    if (!hf_problem_deterministic(writer->problem))
+        HF_TRY(hf_dataset_set_number(error, dataset, "solver_seconds", statistics->seconds));
     HF_TRY(hf_dataset_set_integer(error, dataset, "table_rank", (long)statistics->table_rank));
     HF_TRY(hf_dataset_set_number(error, dataset, "table_error", statistics->table_error));
     HF_TRY(hf_dataset_set_number(error, dataset, "table_checked", statistics->table_checked));

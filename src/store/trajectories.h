@@ -20,9 +20,6 @@ struct hf_trajectories {
     double *theta;       /* CSV: shape (seeds, times, N, D), of the one ensemble */
 };
 
-/* The largest whole number that seeds and heads may have: those below are exact as doubles. */
-#define HF_WHOLE_MAX 9007199254740992.0
-
 /* Fill everything from CSV. On failure what was filled remains to be destroyed. */
 hf_status hf_trajectories_read_csv(hf_error *error, const char *const coordinates[], hf_trajectories *out);
 

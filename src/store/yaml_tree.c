@@ -93,19 +93,14 @@ static size_t write_path(const hf_yaml *node, size_t size, char *buffer) {
 
 static hf_status raise_at(hf_error *error, hf_status status, const hf_yaml *node, size_t line, size_t column,
                           const char *format, va_list arguments) {
-    char place[256], path[256] = "", what[500], message[HF_MESSAGE_MAX];
+    char place[256], path[256] = "", what[500];
     if (node->line == 0)
         snprintf(place, sizeof place, "--set %.200s", node->source);
     else
         snprintf(place, sizeof place, "%.200s:%zu:%zu", node->source, line, column);
     write_path(node, sizeof path, path);
     vsnprintf(what, sizeof what, format, arguments);
-    snprintf(message, sizeof message, "%s: %s%s%s", place, path, path[0] ? ": " : "", what);
-    /* Quoted keys and values may hold line breaks; a message is one line. */
-    for (char *letter = message; *letter; letter++)
-        if ((unsigned char)*letter < ' ')
-            *letter = ' ';
-    return hf_raise(error, status, "%s", message);
+    return hf_raise(error, status, "%s: %s%s%s", place, path, path[0] ? ": " : "", what);
 }
 
 hf_status hf_yaml_raise(hf_error *error, hf_status status, const hf_yaml *node, const char *format, ...) {

@@ -28,8 +28,8 @@ typedef struct hf_constants {
 /* Growth, lipschitz, slope and curvature of a potential and of the head logits over a hull. Looked at on a
  * lattice in alpha; in v at the corners, where all four are largest.
  * projection: of the residuals. */
-hf_status hf_constants_over_hull(hf_error *error, const hf_model *model, const hf_events *events,
-                                 const double *projection, const hf_hull *hull, hf_constants *constants);
+void hf_constants_over_hull(const hf_model *model, const hf_events *events, const double *projection,
+                            const hf_hull *hull, hf_constants *c);
 
 typedef enum hf_bound { HF_BOUND_PATHWISE, HF_BOUND_EXPECTED, HF_BOUND_LEADING, HF_BOUND_CLASSICAL } hf_bound;
 

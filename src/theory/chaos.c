@@ -248,18 +248,16 @@ static hf_hull find_hull(const hf_comparison *c, const hf_group *g, size_t k) {
 }
 
 /* constants: shape (group's times), arrays in place. work: shape (E classes + projection) */
-static hf_status find_constants(hf_error *error, const hf_comparison *c, const hf_group *g, double *work,
-                                hf_constants *constants) {
+static void find_constants(const hf_comparison *c, const hf_group *g, double *work, hf_constants *constants) {
     double *projection = work + c->outputs;
     for (size_t k = 0; k < g->trained->times; k++) {
         size_t t = g->at[k];
         hf_hull hull = find_hull(c, g, k);
         hf_risk_cross_entropy(c->events, c->logits + t * c->outputs, work);
         hf_model_project_residual(c->model, work, projection);
-        HF_TRY(hf_constants_over_hull(error, c->model, c->events, projection, &hull, &constants[k]));
+        hf_constants_over_hull(c->model, c->events, projection, &hull, &constants[k]);
         constants[k].gradient_variance = c->chaos->has_prediction ? c->response[t].gradient_variance : NAN;
     }
-    return HF_OK;
 }
 
 /* Root mean square over the seeds of the pathwise bounds, and the smallest of bound/measured. */
@@ -322,7 +320,7 @@ static hf_status bound_group(hf_error *error, const hf_comparison *c, hf_group *
             constants[k].curvature = constants[k].slope + count;
             constants[k].variance = c->variance + g->at[k] * count;
         }
-        status = find_constants(error, c, g, work, constants);
+        find_constants(c, g, work, constants);
     }
     if (status == HF_OK)
         status = bound_paths(error, c, g, constants);

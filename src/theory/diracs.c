@@ -9,6 +9,7 @@
  * curve of them, so those where A + B is singular and R the same count as one. */
 #include "theory/stationary.h"
 
+#include <gsl/gsl_errno.h>
 #include <gsl/gsl_qrng.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,7 @@ static bool is_complete(const search *s) {
 
 /* A Sobol sequence, which begins with the centre of the box. */
 static hf_status try_all(hf_error *error, search *s, size_t starts, bool all, size_t *tried) {
+    gsl_set_error_handler_off(); /* its results are checked */
     gsl_qrng *sequence = gsl_qrng_alloc(gsl_qrng_sobol, (unsigned)s->dim);
     hf_status status = HF_OK;
     if (sequence == NULL)

@@ -76,26 +76,25 @@ static void potential_norms(gsl_eigen_symm_workspace *work, const hf_model *mode
     c->lipschitz = fmax(c->lipschitz, fmax(fabs(low), fabs(high)));
 }
 
-hf_status hf_constants_over_hull(hf_error *error, const hf_model *model, const hf_events *events,
-                                 const double *projection, const hf_hull *hull, hf_constants *c) {
+void hf_constants_over_hull(const hf_model *model, const hf_events *events, const double *projection,
+                            const hf_hull *hull, hf_constants *c) {
     size_t n = hf_model_attention_coordinates(model), m = hf_model_value_coordinates(model), dim = n + m;
     size_t classes = hf_events_classes(events), points = 1, count = hf_events_count(events);
     for (size_t d = 0; d < n; d++)
         points *= lattice_points[n];
-    gsl_eigen_symm_workspace *work = gsl_eigen_symm_alloc(dim);
-    if (work == NULL)
-        return hf_raise(error, HF_ERR_MEMORY, "no memory for eigenvalues");
+    double diagonal[HF_DIM_MAX], beside[HF_DIM_MAX];
+    gsl_eigen_symm_workspace work = {dim, diagonal, beside};
     c->growth = -INFINITY;
     c->lipschitz = 0;
     for (size_t p = 0; p < points << m; p++) {
         double theta[HF_DIM_MAX];
         place(model, hull, p >> m, p, theta);
-        potential_norms(work, model, dim, projection, theta, c);
+        potential_norms(&work, model, dim, projection, theta, c);
     }
-    gsl_eigen_symm_free(work);
 #pragma omp parallel
     {
-        gsl_eigen_symm_workspace *own = gsl_eigen_symm_alloc(dim);
+        double own_diagonal[HF_DIM_MAX], own_beside[HF_DIM_MAX];
+        gsl_eigen_symm_workspace own = {dim, own_diagonal, own_beside};
 #pragma omp for schedule(static)
         for (size_t e = 0; e < count; e++) {
             c->slope[e] = c->curvature[e] = 0;
@@ -104,10 +103,8 @@ hf_status hf_constants_over_hull(hf_error *error, const hf_model *model, const h
                 double hessian[HF_WIDTH_MAX * HF_DIM_MAX * HF_DIM_MAX];
                 place(model, hull, p >> m, p, theta);
                 hf_model_head_derivatives(model, e, theta, logits, jacobian, hessian);
-                head_norms(own, dim, classes, jacobian, hessian, &c->slope[e], &c->curvature[e]);
+                head_norms(&own, dim, classes, jacobian, hessian, &c->slope[e], &c->curvature[e]);
             }
         }
-        gsl_eigen_symm_free(own);
     }
-    return HF_OK;
 }

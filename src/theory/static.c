@@ -8,6 +8,7 @@
 #include "sgd/stream.h"
 #include "theory/bootstrap.h"
 
+#include <gsl/gsl_errno.h>
 #include <gsl/gsl_randist.h>
 #include <math.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ static hf_status measure(hf_error *error, draw *d, const double *rho, size_t see
     const hf_grid *grid = hf_problem_grid(d->problem);
     double *sample;
     d->stream = hf_stream(seed, HF_PURPOSE_STATIC);
+    gsl_set_error_handler_off(); /* its results are checked */
     d->cells = gsl_ran_discrete_preproc(hf_grid_cells(grid), rho);
     if (d->stream == NULL || d->cells == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no memory to draw heads from %zu cells", hf_grid_cells(grid));

@@ -14,6 +14,7 @@
 #include "theory/stationary.h"
 
 #include <gsl/gsl_eigen.h>
+#include <gsl/gsl_errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,7 @@ static hf_status diagonalise(hf_error *error, size_t n, double *matrix, double *
     for (size_t i = 0; i < n * n; i++)
         if (!isfinite(matrix[i]))
             return hf_raise(error, HF_ERR_NUMERIC, "no eigenvalues: an entry of the matrix is %g", matrix[i]);
+    gsl_set_error_handler_off(); /* its results are checked */
     gsl_eigen_symmv_workspace *work = gsl_eigen_symmv_alloc(n);
     if (work == NULL)
         return hf_raise(error, HF_ERR_MEMORY, "no memory for eigenvalues");

@@ -11,6 +11,17 @@ static const hf_dual order7 = {{533. / 840, -139. / 840, 29. / 840, -3. / 840},
                                {1. / 8, -3. / 40, 1. / 40, -1. / 280},
                                {205. / 144, -127. / 720, 17. / 720, -1. / 560}};
 
+/* The faces of one of the lines: a copy, since otherwise they might be what a loop writes. */
+static inline hf_faces faces_at(const hf_faces *faces, size_t line) {
+    hf_faces at = *faces;
+    for (size_t j = 0; j < HF_STENCIL_MAX; j++)
+        at.rho[j] += line * faces->advance;
+    at.u += line;
+    at.weights += line;
+    at.flux += line * at.flux_advance;
+    return at;
+}
+
 /* sum_j weight[j] rho[j][k], from the face outwards. */
 static inline double sum5(const double *w, const hf_faces *f, size_t k) {
     return (w[2] * f->rho[2][k] + w[3] * f->rho[3][k]) + (w[1] * f->rho[1][k] + w[4] * f->rho[4][k]) +
@@ -57,23 +68,29 @@ static inline double any7(const hf_faces *f, const hf_weights *w, size_t k) {
 #define LOOPS(face)                                                                                          \
     HF_CLONES static void along_##face(size_t lines, size_t count, const hf_faces *faces) {                  \
         for (size_t line = 0; line < lines; line++) {                                                        \
-            const hf_faces a = hf_faces_at(faces, line, count);                                              \
+            const hf_faces a = faces_at(faces, line);                                                        \
             const hf_weights w = *a.weights;                                                                 \
             _Pragma("omp simd simdlen(8)") for (size_t k = 0; k < count; k++) a.flux[k] = face(&a, &w, k);   \
         }                                                                                                    \
     }                                                                                                        \
-    HF_CLONES static double across_##face(size_t line, size_t count, const hf_faces *faces, double *rate) {  \
-        const hf_faces a = hf_faces_at(faces, line, count);                                                  \
-        const hf_weights w = *a.weights;                                                                     \
-        const hf_velocity v = *a.u;                                                                          \
-        double sum = 0;                                                                                      \
-        _Pragma("omp simd simdlen(8) reduction(+ : sum)") for (size_t k = 0; k < count; k++) {               \
-            double flux = face(&a, &w, k);                                                                   \
-            sum += (v.base + v.slope * a.x[k]) * flux;                                                       \
-            rate[k] += a.flux[k] - flux;                                                                     \
-            a.flux[k] = flux;                                                                                \
+    static inline double share_##face(const hf_faces *a, const hf_weights *w, double *out, size_t k) {       \
+        double flux = face(a, w, k);                                                                         \
+        out[k] += a->flux[k] - flux;                                                                         \
+        a->flux[k] = flux;                                                                                   \
+        return (a->u->base + a->u->slope * a->x[k]) * flux;                                                  \
+    }                                                                                                        \
+    HF_CLONES static void more_##face(size_t lines, size_t count, const hf_faces *faces, double *rate,       \
+                                      hf_work work) {                                                        \
+        for (size_t line = 0; line < lines; line++) {                                                        \
+            hf_velocity u = faces->u[line];                                                                  \
+            hf_faces a = faces_at(faces, line);                                                              \
+            a.u = &u;                                                                                        \
+            const hf_weights w = *a.weights;                                                                 \
+            double *out = rate + line * count;                                                               \
+            double sums[HF_LANES] = {0};                                                                     \
+            HF_SUM(count, sums, share_##face, &a, &w, out);                                                  \
+            hf_add_work(sums, a.area, work, line);                                                           \
         }                                                                                                    \
-        return sum * a.area;                                                                                 \
     }
 
 LOOPS(constant5)
@@ -83,19 +100,19 @@ LOOPS(constant7)
 LOOPS(affine7)
 LOOPS(any7)
 
-/* The share of the faces between the cells of a line. */
-HF_CLONES static double start_line(size_t line, size_t count, const hf_faces *inner, double *rate) {
-    const hf_faces a = hf_faces_at(inner, line, count);
-    const hf_velocity v = *a.u;
-    const double *lower = a.flux - 1;
-    double sum = 0;
-#pragma omp simd simdlen(8) reduction(+ : sum)
-    for (size_t k = 0; k < count; k++) {
-        double upper = lower[k + 1];
-        sum += (v.base + v.slope * a.x[k]) * upper;
-        rate[k] = lower[k] - upper;
+/* The share of the faces between the cells of lines. */
+HF_CLONES static void start(size_t lines, size_t count, const hf_faces *inner, const hf_faces *varying,
+                            const hf_faces *steady, double *rate, hf_work work) {
+    (void)varying, (void)steady;
+    for (size_t line = 0; line < lines; line++) {
+        const hf_line l = hf_line_at(inner, 1, line);
+        double *out = rate + line * count, sums[HF_LANES] = {0};
+        if (inner->steady)
+            HF_SUM(count, sums, hf_line_steady, &l, out);
+        else
+            HF_SUM(count, sums, hf_line_varying, &l, out);
+        hf_add_work(sums, inner->area, work, line);
     }
-    return sum * a.area;
 }
 
 /* By the form of the weights. */
@@ -107,19 +124,14 @@ HF_CLONES static double start_line(size_t line, size_t count, const hf_faces *in
                                                          [HF_ANY] = along_any##order};                       \
         loop[faces->form](lines, count, faces);                                                              \
     }                                                                                                        \
-    static void across##order(size_t axes, size_t lines, size_t count, const hf_faces *inner,                \
-                              const hf_faces *const faces[], double *rate, double *work) {                   \
-        static double (*const loop[])(size_t, size_t, const hf_faces *,                                      \
-                                      double *) = {[HF_CONSTANT] = across_constant##order,                   \
-                                                   [HF_AFFINE] = across_affine##order,                       \
-                                                   [HF_ANY] = across_any##order};                            \
-        for (size_t line = 0; line < lines; line++) {                                                        \
-            work[line] = start_line(line, count, inner, rate + line * count);                                \
-            for (size_t d = 0; d < axes; d++)                                                                \
-                work[line] += loop[faces[d]->form](line, count, faces[d], rate + line * count);              \
-        }                                                                                                    \
+    static void more##order(size_t lines, size_t count, const hf_faces *faces, double *rate, hf_work work) { \
+        static void (*const loop[])(size_t, size_t, const hf_faces *, double *,                              \
+                                    hf_work) = {[HF_CONSTANT] = more_constant##order,                        \
+                                                [HF_AFFINE] = more_affine##order,                            \
+                                                [HF_ANY] = more_any##order};                                 \
+        loop[faces->form](lines, count, faces, rate, work);                                                  \
     }                                                                                                        \
-    static const hf_kernels kernels##order = {along##order, across##order};
+    static const hf_kernels kernels##order = {along##order, start, more##order};
 
 KERNELS(5)
 KERNELS(7)

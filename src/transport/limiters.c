@@ -6,25 +6,27 @@
 #include <string.h>
 
 /* Harmonic mean of the one-sided differences (van Leer 1974): smooth where they agree in sign. */
-static inline double vanleer(double a, double b) {
+static inline double half_vanleer(double a, double b) {
     double p = a * b;
-    return 2 * hf_positive(p) / (p > 0 ? a + b : 1); /* selects, not branches */
+    return hf_positive(p) / (p > 0 ? a + b : 1); /* selects, not branches */
 }
 
-static inline double minmod(double a, double b) {
-    return a * b > 0 ? (fabs(a) < fabs(b) ? a : b) : 0;
+static inline double half_minmod(double a, double b) {
+    return a * b > 0 ? 0.5 * (fabs(a) < fabs(b) ? a : b) : 0;
 }
 
-/* Behind, upwind, ahead of a face: choosing them by the sign of u makes one limiter do for both directions. A
- * cell that the time integrator has pushed below zero sends nothing, so it cannot fall further. */
-#define MUSCL(slope)                                                                                         \
-    static inline double muscl_##slope(const hf_faces *faces, size_t k, double u) {                          \
-        double r0 = faces->rho[0][k], r1 = faces->rho[1][k], r2 = faces->rho[2][k], r3 = faces->rho[3][k];   \
-        double behind = u > 0 ? r0 : r3, here = u > 0 ? r1 : r2, ahead = u > 0 ? r2 : r1;                    \
-        double value = hf_positive(here + 0.5 * slope(here - behind, ahead - here));                         \
+/* A cell that the time integrator has pushed below zero sends nothing, so it cannot fall further. */
+#define MUSCL(limiter)                                                                                       \
+    static inline double muscl_##limiter(const hf_faces *faces, double u, double behind, double here,        \
+                                         double ahead) {                                                     \
+        (void)faces;                                                                                         \
+        double value = hf_positive(here + half_##limiter(here - behind, ahead - here));                      \
         return u * (here > 0 ? value : 0);                                                                   \
     }                                                                                                        \
-    HF_KERNELS(muscl_by_##slope, muscl_##slope);
+    HF_KERNELS(muscl_by_##limiter, 2, muscl_##limiter);                                                      \
+    static double limiter(double a, double b) {                                                              \
+        return 2 * half_##limiter(a, b);                                                                     \
+    }
 
 MUSCL(vanleer)
 MUSCL(minmod)

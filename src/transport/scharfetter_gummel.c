@@ -10,13 +10,15 @@ static double bernoulli(double x) {
     return fabs(x) < 1e-5 ? 1 - 0.5 * x + x * x / 12 : x / expm1(x);
 }
 
-static inline double face(const hf_faces *faces, size_t k, double u) {
-    double left = faces->rho[0][k], right = faces->rho[1][k], x = u / faces->diffusion;
-    double b = bernoulli(fabs(x)), c = b + fabs(x); /* B(|x|) and B(-|x|), neither of which overflows */
-    return faces->diffusion * (x > 0 ? c * left - b * right : b * left - c * right);
+static inline double face(const hf_faces *faces, double u, double behind, double here, double ahead) {
+    (void)behind;
+    double x = fabs(u) / faces->diffusion;
+    double b = bernoulli(x), c = b + x; /* B(x) and B(-x), neither of which overflows */
+    double flux = faces->diffusion * (c * here - b * ahead);
+    return u > 0 ? flux : -flux;
 }
 
-HF_KERNELS(scharfetter_gummel, face);
+HF_KERNELS(scharfetter_gummel, 1, face);
 
 const hf_flux hf_flux_scharfetter_gummel = {
     .name = "scharfetter-gummel",

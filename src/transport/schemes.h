@@ -4,7 +4,8 @@
 
 #include <headflow/transport.h>
 
-enum { HF_STENCIL_MAX = 2 * HF_HALO_MAX };
+/* Lanes: numbers in a register of the widest kind, which gcc does not take by itself. */
+enum { HF_STENCIL_MAX = 2 * HF_HALO_MAX, HF_LANES = 8 };
 
 /* Of the weights of a dual flux: all tilt[j] are 0; all at[j] are at[0]; any. */
 typedef enum hf_form { HF_CONSTANT, HF_AFFINE, HF_ANY } hf_form;
@@ -26,7 +27,9 @@ typedef struct hf_faces {
     /* rho[j][k]: density in the j-th cell of the stencil of face k, in the direction of the axis; the face
      * lies between j = halo - 1 and j = halo. */
     const double *rho[HF_STENCIL_MAX];
+    size_t advance; /* of rho from a line to the next */
     hf_velocity *u; /* from the potential: shape (lines) */
+    bool steady;    /* whether slope is 0 on all lines */
     const double *x;
     double diffusion;    /* tau/h^2 */
     double area;         /* h^2: u F = area (u/h) (F/h) */
@@ -37,16 +40,26 @@ typedef struct hf_faces {
     size_t flux_advance; /* from a line to the next: 0 where they are between the two */
 } hf_faces;
 
+/* The sum of u F over faces, in parts, of each of several lines: lanes + line advance, or 0 for all in one.
+ */
+typedef struct hf_work {
+    double *lanes;
+    size_t advance;
+} hf_work;
+
 /* The loops of a flux. */
 typedef struct hf_kernels {
     /* Fluxes of the faces of lines of `count` cells. */
     void (*along)(size_t lines, size_t count, const hf_faces *faces);
-    /* Of lines of `count` cells the fluxes of the upper faces along them, in place of those of the lower
-     * faces; and the rate, with the fluxes `inner` between the cells of the lines, k above cell k, which are
-     * there already, from k = -1 on.
-     * rate: shape (lines, count). work: the sum of u F over all upper faces of each line, shape (lines) */
-    void (*across)(size_t axes, size_t lines, size_t count, const hf_faces *inner,
-                   const hf_faces *const faces[], double *rate, double *work);
+    /* The rate of lines of `count` cells from the fluxes `inner` between their cells, k above cell k, which
+     * are there already, from k = -1 on; with two other axes, or one, or none (NULL): one whose velocity
+     * varies along a line, and one whose does not. Along those, the fluxes of the upper faces of the lines
+     * replace those of the lower ones; a dual flux has none here. rate: shape (lines, count). work: to it is
+     * added the sum of u F over all upper faces of each line. */
+    void (*first)(size_t lines, size_t count, const hf_faces *inner, const hf_faces *varying,
+                  const hf_faces *steady, double *rate, hf_work work);
+    /* One axis more, added to rate and work. */
+    void (*more)(size_t lines, size_t count, const hf_faces *faces, double *rate, hf_work work);
 } hf_kernels;
 
 /* The coefficients of a dual flux, docs/numerics.md (24): F = sum_k a_k (f_{R+k} + f_{L-k}) - sum_k (speed

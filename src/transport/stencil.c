@@ -38,6 +38,7 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
         out->rows *= transport->cells[d] + 2 * potential->margin[d];
     }
     for (size_t d = 0; d < dim; d++) {
+        out->end[d] = transport->cells[d];
         double h = transport->spacing[d], tau = transport->temperature;
         size_t halo = (size_t)transport->flux->halo;
         out->diffusion[d] = tau / (h * h);
@@ -51,6 +52,8 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
         faces->weights = space->weights[d];
         faces->area = h * h;
         faces->diffusion = out->diffusion[d];
+        faces->steady =
+            potential->affine > 0 && d >= out->row_axes && (d + 1 < dim || potential->ridge[d] == 0);
         for (size_t k = 0; k < halo && transport->flux->dual; k++) {
             const hf_dual *c = transport->flux->scheme;
             double spread = (potential->speed[d] * c->b[k] + tau / h * c->d[k]) / h;
@@ -62,6 +65,7 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
     space->below.u = space->inner.u;
     space->below.weights = space->inner.weights;
     space->below.diffusion = space->inner.diffusion;
+    space->below.steady = space->inner.steady;
     space->below.flux = space->lined;
     space->inner.flux = space->lined + 1;
 }
@@ -114,34 +118,32 @@ static void subtract(size_t count, const double *above, const double *below, dou
         out[k] = below[k] - above[k];
 }
 
-/* u/h across the faces between cells i and i + 1 along an outer axis, from the potential on their rows. */
-static inline velocity between(const hf_walk *walk, size_t axis, ptrdiff_t i, const double *below,
-                               const double *above) {
-    const hf_transport *transport = walk->transport;
+/* The ridge's part of u/h across the faces between cells i and i + 1 along an outer axis. */
+static double pull(const hf_walk *walk, size_t axis, ptrdiff_t i) {
+    double ridge = walk->potential->ridge[axis], h = walk->transport->spacing[axis];
+    if (ridge == 0)
+        return 0;
+    return -ridge * (hf_grid_center(walk->transport->grid, axis, (size_t)(i + 1)) - 0.5 * h) *
+           walk->scale[axis];
+}
+
+/* u/h across the faces between cells i and i + 1 along an outer axis, from an affine potential on their rows.
+ */
+static inline hf_velocity between(const hf_walk *walk, size_t axis, ptrdiff_t i, const double *v,
+                                  const double *below, const double *above) {
     const hf_potential *psi = walk->potential;
     size_t m = psi->affine;
-    double scale = walk->scale[axis] * walk->scale[axis];
-    velocity u = {0, 0, transport->center + HF_HALO_MAX};
-    if (psi->ridge[axis] != 0)
-        u.base = -psi->ridge[axis] *
-                 (hf_grid_center(transport->grid, axis, (size_t)(i + 1)) - 0.5 * transport->spacing[axis]) *
-                 walk->scale[axis];
+    double scale = walk->scale[axis];
+    hf_velocity u = {pull(walk, axis, i), 0};
     if (axis >= walk->row_axes) {
-        u.base -= below[1 + axis - walk->row_axes] * walk->scale[axis];
+        u.base -= below[1 + axis - walk->row_axes] * scale;
         return u;
     }
-    if (m == 0) {
-        double *difference = walk->space->difference[axis];
-        subtract(transport->cells[transport->dim - 1], above, below, difference);
-        u.x = difference;
-        u.slope = scale;
-        return u;
-    }
-    double g[HF_DIM_MAX + 1];
-    for (size_t j = 0; j <= m; j++)
-        g[j] = below[j] - above[j];
-    u.base += partly(walk, g) * scale;
-    u.slope = g[m] * scale;
+    double sum = below[0] - above[0];
+    for (size_t j = 1; j < m; j++)
+        sum += v[j - 1] * (below[j] - above[j]);
+    u.base += sum * (scale * scale);
+    u.slope = (below[m] - above[m]) * (scale * scale);
     return u;
 }
 
@@ -151,18 +153,36 @@ static const double *potential_at(const hf_walk *walk, size_t axis, ptrdiff_t i)
 }
 
 static velocity across(const hf_walk *walk, size_t axis, ptrdiff_t i) {
-    return between(walk, axis, i, potential_at(walk, axis, i), potential_at(walk, axis, i + 1));
+    const hf_transport *transport = walk->transport;
+    const hf_potential *psi = walk->potential;
+    const double *below = potential_at(walk, axis, i), *above = potential_at(walk, axis, i + 1);
+    double scale = walk->scale[axis] * walk->scale[axis];
+    if (psi->affine > 0) {
+        hf_velocity u = between(walk, axis, i, walk->v, below, above);
+        return (velocity){u.base, u.slope, transport->center + HF_HALO_MAX};
+    }
+    double *difference = walk->space->difference[axis];
+    subtract(transport->cells[transport->dim - 1], above, below, difference);
+    return (velocity){pull(walk, axis, i), scale, difference};
+}
+
+/* u/h along a line, from an affine potential on its row. */
+static inline hf_velocity on_line(const hf_walk *walk, const double *g) {
+    size_t last = walk->transport->dim - 1;
+    double scale = walk->scale[last];
+    return (hf_velocity){-g[walk->potential->affine] * scale, -walk->potential->ridge[last] * scale};
 }
 
 /* u/h across the faces of the line at `index`, from the one below its first cell on. */
 static velocity along(const hf_walk *walk) {
     const hf_transport *transport = walk->transport;
     const hf_potential *psi = walk->potential;
-    size_t last = transport->dim - 1, n = transport->cells[last], m = psi->affine;
+    size_t last = transport->dim - 1, n = transport->cells[last];
     double scale = walk->scale[last], ridge = psi->ridge[last];
-    if (m > 0)
-        return (velocity){-psi->coefficients[walk->row * (1 + m) + m] * scale, -ridge * scale,
-                          transport->face};
+    if (psi->affine > 0) {
+        hf_velocity u = on_line(walk, psi->coefficients + walk->row * (1 + psi->affine));
+        return (velocity){u.base, u.slope, transport->face};
+    }
     const double *g = psi->coefficients + walk->row;
     double *difference = walk->space->difference[last];
     subtract(n - 1, g + 1, g, difference + 1);
@@ -186,10 +206,10 @@ static inline velocity from_row(const hf_walk *walk, size_t axis, ptrdiff_t i, c
     size_t m = walk->potential->affine, last = walk->transport->dim - 1;
     if (m == 0)
         return (velocity){0, 1, v};
-    double base = partly(walk, v);
-    if (axis >= walk->row_axes && axis < last) {
-        size_t j = axis - walk->row_axes;
-        base += (hf_grid_center(walk->transport->grid, axis, (size_t)i) - walk->v[j]) * v[1 + j];
+    double base = v[0];
+    for (size_t q = 1; q < m; q++) {
+        bool own = axis < last && axis + 1 == walk->row_axes + q;
+        base += (own ? hf_grid_center(walk->transport->grid, axis, (size_t)i) : walk->v[q - 1]) * v[q];
     }
     return (velocity){base, v[m], walk->transport->center + HF_HALO_MAX};
 }
@@ -200,13 +220,19 @@ static velocity at_centers(const hf_walk *walk, size_t axis, ptrdiff_t i) {
 
 /* What a wall leaves of the density before it: all where the velocity points away from the wall, less and
  * less as it presses on it. What diffuses is not held. side: 0 below, 1 above. */
-HF_CLONES static void release(size_t count, velocity u, double speed, int side, const double *rho,
-                              double *held) {
-    double scale = (side == 0 ? -1 : 1) / (sticky_speed * speed);
-    for (size_t k = 0; k < count; k++) {
-        double share = 1 - scale * (u.base + u.slope * u.x[k]);
-        held[k] = rho[k] * (share > 1 ? 1 : share > 0 ? share : 0);
-    }
+static inline double released(double rho, double u, double scale) {
+    double share = 1 - scale * u;
+    return rho * (share > 1 ? 1 : share > 0 ? share : 0);
+}
+
+static inline double release_scale(const hf_walk *walk, size_t axis, int side) {
+    return (side == 0 ? -1 : 1) / (sticky_speed * walk->potential->speed[axis]);
+}
+
+/* Of a line of cells before a wall. */
+HF_CLONES static void release(size_t count, velocity u, double scale, const double *rho, double *held) {
+    for (size_t k = 0; k < count; k++)
+        held[k] = released(rho[k], u.base + u.slope * u.x[k], scale);
 }
 
 /* The cheapest form that the weights have. */
@@ -271,8 +297,8 @@ static void set_dual(const hf_walk *walk, size_t axis, ptrdiff_t i, size_t j, hf
     for (int side = 0; side < 2; side++)
         if (i == (side == 0 ? 0 : n - 1) && walk->wall[axis][side] && walk->sticky[axis]) {
             double *held = walk->space->held[axis][side];
-            release(transport->cells[transport->dim - 1], u, walk->potential->speed[axis], side,
-                    faces->rho[j], held);
+            release(transport->cells[transport->dim - 1], u, release_scale(walk, axis, side), faces->rho[j],
+                    held);
             faces->rho[j] = held;
         }
 }
@@ -367,41 +393,39 @@ void hf_walk_along(const hf_walk *walk) {
         centers = at_line(walk);
     set_line(walk, line, u, centers, &walk->space->below);
     u.x++;
-    centers.x++;
+    if (transport->flux->dual)
+        centers.x++;
     set_line(walk, line + 1, u, centers, &walk->space->inner);
     for (int side = 0; side < 2 && walk->sticky[last]; side++)
         if (walk->wall[last][side]) {
             ptrdiff_t end = side == 0 ? 0 : (ptrdiff_t)n - 1;
-            velocity here = {centers.base, centers.slope, centers.x - 1 + end};
-            release(1, here, walk->potential->speed[last], side, line + end, line + end);
+            double u_end = centers.base + centers.slope * centers.x[end - 1];
+            line[end] = released(line[end], u_end, release_scale(walk, last, side));
         }
 }
 
 /* ---- several lines --------------------------------------------------------------------------------------
  */
 
-/* Whether the upper faces along an axis have a stencil with no end of a thread or a wall to care for. */
-static bool is_plain(const hf_walk *walk, size_t axis, size_t first) {
-    const hf_transport *transport = walk->transport;
-    size_t i = walk->index[axis], n = transport->cells[axis], halo = (size_t)transport->flux->halo;
-    size_t near = transport->flux->dual ? halo : 0;
-    if (i == (axis == 0 ? first : 0))
-        return false;
-    return (!walk->wall[axis][0] || i >= near) && (!walk->wall[axis][1] || i + 1 + near < n);
+/* Whether both faces of a line along an axis are open. The flux through the lower one is there, or found for
+ * several lines alike; but not between these. */
+static bool is_plain(const hf_walk *walk, size_t axis) {
+    size_t i = walk->index[axis];
+    bool runs = axis + 2 == walk->transport->dim;
+    return i > (runs ? walk->begin[axis] : 0) &&
+           (!walk->wall[axis][1] || i + 1 < walk->transport->cells[axis]);
 }
 
-size_t hf_walk_lines(const hf_walk *walk, size_t first, size_t most) {
+size_t hf_walk_lines(const hf_walk *walk, size_t most) {
     const hf_transport *transport = walk->transport;
     if (transport->dim == 1 || walk->potential->affine == 0)
         return 1;
     for (size_t d = 0; d + 1 < transport->dim; d++)
-        if (!is_plain(walk, d, first))
+        if (!is_plain(walk, d))
             return 1;
-    size_t run = transport->dim - 2, halo = (size_t)transport->flux->halo;
-    size_t i = walk->index[run], end = transport->cells[run] - halo - (transport->flux->dual ? 1 : 0);
-    if (i < halo || i >= end)
-        return 1;
-    return end - i < most ? end - i : most;
+    size_t run = transport->dim - 2, i = walk->index[run], end = walk->end[run];
+    end = end < transport->cells[run] ? end : transport->cells[run] - 1;
+    return i + 1 >= end ? 1 : end - i < most ? end - i : most;
 }
 
 /* To the next line along the last outer axis. */
@@ -424,125 +448,223 @@ static size_t row_step(const hf_walk *walk) {
 
 /* The velocities across the upper faces of lines along an outer axis. */
 static void set_across(const hf_walk *walk, size_t axis, size_t lines) {
+    const hf_transport *transport = walk->transport;
+    size_t run = transport->dim - 2, next = row_step(walk);
     ptrdiff_t i = (ptrdiff_t)walk->index[axis];
     const double *below = potential_at(walk, axis, i), *above = potential_at(walk, axis, i + 1);
-    size_t next = row_step(walk);
-    hf_walk at = *walk;
-    for (size_t line = 0; line < lines; line++) {
-        velocity u = between(&at, axis, (ptrdiff_t)at.index[axis], below, above);
-        walk->space->velocities[axis][line] = (hf_velocity){u.base, u.slope};
-        below += next;
-        above += next;
-        step(&at);
+    const double *center = transport->run_center + HF_HALO_MAX + walk->index[run];
+    double v[HF_VALUES_MAX];
+    memcpy(v, walk->v, sizeof v);
+    for (size_t line = 0; line < lines; line++, below += next, above += next) {
+        if (run >= walk->row_axes)
+            v[run - walk->row_axes] = center[line];
+        walk->space->velocities[axis][line] = between(walk, axis, axis == run ? i++ : i, v, below, above);
     }
 }
 
 /* Those along the lines. */
 static void set_along(const hf_walk *walk, size_t lines) {
-    hf_walk at = *walk;
-    for (size_t line = 0; line < lines; line++) {
-        velocity u = along(&at);
-        walk->space->velocities[walk->transport->dim - 1][line] = (hf_velocity){u.base, u.slope};
-        step(&at);
+    size_t m = walk->potential->affine, next = row_step(walk);
+    const double *g = walk->potential->coefficients + walk->row * (1 + m);
+    for (size_t line = 0; line < lines; line++, g += next)
+        walk->space->velocities[walk->transport->dim - 1][line] = on_line(walk, g);
+}
+
+/* The velocities of a dual flux on the rows of the cells of a stencil along an outer axis, by coefficient:
+ * zero beyond a wall. out: shape (1 + m, HF_STENCIL_MAX) */
+static void stencil_rows(const hf_walk *walk, size_t axis, size_t line, double out[][HF_STENCIL_MAX]) {
+    const hf_transport *transport = walk->transport;
+    size_t terms = 1 + walk->potential->affine;
+    bool runs = axis == transport->dim - 2, value = axis >= walk->row_axes;
+    ptrdiff_t n = (ptrdiff_t)transport->cells[axis], halo = transport->flux->halo;
+    ptrdiff_t i = (ptrdiff_t)(walk->index[axis] + (runs ? line : 0)) + 1 - halo;
+    for (ptrdiff_t j = 0; j < 2 * halo; j++, i++) {
+        bool outside = !value && ((i < 0 && walk->wall[axis][0]) || (i >= n && walk->wall[axis][1]));
+        const double *v = outside ? NULL : velocities_at(walk, axis, i) + (runs ? 0 : line * row_step(walk));
+        for (size_t q = 0; q < terms; q++)
+            out[q][j] = outside ? 0 : v[q];
     }
+}
+
+/* Weights from the velocity base + slope x at each cell of a stencil. */
+static inline void weigh_all(const double *advect, const double *diffuse, const double *base,
+                             const double *slope, hf_weights *out) {
+    for (size_t j = 0; j < HF_STENCIL_MAX; j++)
+        out->still[j] = advect[j] * base[j] + diffuse[j];
+    for (size_t j = 0; j < HF_STENCIL_MAX; j++)
+        out->tilt[j] = advect[j] * slope[j];
+}
+
+static bool any_slope(const double *slope) {
+    for (size_t j = 0; j < HF_STENCIL_MAX; j++)
+        if (slope[j] != 0)
+            return true;
+    return false;
+}
+
+/* The centres of the cells of a stencil along an axis; any number beyond a wall. */
+static void stencil_centers(const hf_walk *walk, size_t axis, double out[HF_STENCIL_MAX]) {
+    ptrdiff_t i = (ptrdiff_t)walk->index[axis] + 1 - walk->transport->flux->halo;
+    for (size_t j = 0; j < HF_STENCIL_MAX; j++, i++)
+        out[j] = i < 0 ? 0 : hf_grid_center(walk->transport->grid, axis, (size_t)i);
 }
 
 /* The weights of a dual flux across the upper faces of lines along an outer axis. */
-static void weigh_across(const hf_walk *walk, size_t axis, size_t lines) {
-    size_t halo = (size_t)walk->transport->flux->halo, next = row_step(walk);
-    ptrdiff_t first = (ptrdiff_t)(walk->index[axis] + 1 - halo);
-    const double *v[HF_STENCIL_MAX];
-    for (size_t j = 0; j < 2 * halo; j++)
-        v[j] = velocities_at(walk, axis, first + (ptrdiff_t)j);
-    hf_walk at = *walk;
+HF_CLONES static void weigh_across(const hf_walk *walk, size_t axis, size_t lines) {
+    const hf_transport *transport = walk->transport;
+    size_t m = walk->potential->affine, run = transport->dim - 2, next = row_step(walk);
+    const double *run_center = transport->run_center + HF_HALO_MAX + walk->index[run];
+    double rows[HF_DIM_MAX + 1][HF_STENCIL_MAX] = {0}, at[HF_VALUES_MAX][HF_STENCIL_MAX],
+                             base[HF_STENCIL_MAX];
+    for (size_t q = 0; q + 1 < m; q++)
+        for (size_t j = 0; j < HF_STENCIL_MAX; j++)
+            at[q][j] = walk->v[q];
+    if (axis >= walk->row_axes && axis != run)
+        stencil_centers(walk, axis, at[axis - walk->row_axes]);
+    bool tilted = false;
     for (size_t line = 0; line < lines; line++) {
-        ptrdiff_t cell = (ptrdiff_t)(at.index[axis] + 1 - halo);
-        for (size_t j = 0; j < 2 * halo; j++, cell++)
-            weigh(walk, axis, j, from_row(&at, axis, cell, v[j] + line * next),
-                  &walk->space->weights[axis][line]);
-        step(&at);
+        if (line == 0 || next > 0) {
+            stencil_rows(walk, axis, line, rows);
+            tilted |= any_slope(rows[m]);
+        }
+        if (run >= walk->row_axes) {
+            const double *from = run_center + (axis == run ? (ptrdiff_t)line + 1 - transport->flux->halo : 0);
+            for (size_t j = 0; j < HF_STENCIL_MAX; j++)
+                at[run - walk->row_axes][j] = axis == run ? from[j] : from[line];
+        }
+        memcpy(base, rows[0], sizeof base);
+        for (size_t q = 1; q < m; q++)
+            for (size_t j = 0; j < HF_STENCIL_MAX; j++)
+                base[j] += at[q - 1][j] * rows[q][j];
+        weigh_all(walk->advect[axis], walk->diffuse[axis], base, rows[m], &walk->space->weights[axis][line]);
     }
-    walk->space->above[axis].form = find_form(walk, lines, &walk->space->above[axis]);
+    walk->space->above[axis].form = tilted ? HF_AFFINE : HF_CONSTANT;
 }
 
-static void weigh_along(const hf_walk *walk, size_t lines) {
+HF_CLONES static void weigh_along(const hf_walk *walk, size_t lines) {
     const hf_transport *transport = walk->transport;
-    size_t last = transport->dim - 1;
+    size_t last = transport->dim - 1, m = walk->potential->affine, next = row_step(walk);
+    const double *v = velocities_at(walk, last, 0);
+    double base[HF_STENCIL_MAX], slope[HF_STENCIL_MAX], away[HF_STENCIL_MAX];
+    for (size_t j = 0; j < HF_STENCIL_MAX; j++)
+        away[j] = ((double)j - transport->flux->halo) * transport->spacing[last];
     hf_walk at = *walk;
-    for (size_t line = 0; line < lines; line++) {
-        velocity centers = at_line(&at);
-        for (size_t j = 0; j < 2 * (size_t)transport->flux->halo; j++)
-            weigh(walk, last, j, shifted(walk, j, centers), &walk->space->weights[last][line]);
-        step(&at);
+    bool tilted = false;
+    for (size_t line = 0; line < lines; line++, v += next, step(&at)) {
+        double here = partly(&at, v);
+        for (size_t j = 0; j < HF_STENCIL_MAX; j++) {
+            slope[j] = v[m];
+            base[j] = here + v[m] * away[j];
+        }
+        tilted |= v[m] != 0;
+        weigh_all(walk->advect[last], walk->diffuse[last], base, slope, &walk->space->weights[last][line]);
     }
-    walk->space->inner.form = find_form(walk, lines, &walk->space->inner);
+    walk->space->inner.form = tilted ? HF_AFFINE : HF_CONSTANT;
 }
 
-void hf_walk_lines_across(const hf_walk *walk, size_t lines) {
+/* What the walls along an axis hold of the cells before them, where stencils of several lines reach them: the
+ * line at hand has its own, set_dual. */
+static void hold_across(const hf_walk *walk, size_t axis, size_t lines) {
     const hf_transport *transport = walk->transport;
+    size_t n = transport->cells[transport->dim - 1], next = row_step(walk);
+    ptrdiff_t halo = transport->flux->halo, last = (ptrdiff_t)transport->cells[axis] - 1;
+    for (int side = 0; side < 2; side++) {
+        ptrdiff_t i = side == 0 ? 0 : last, j = i - (ptrdiff_t)walk->index[axis] + halo - 1;
+        if (!walk->wall[axis][side] || !walk->sticky[axis] || j < 0 || j >= 2 * halo)
+            continue;
+        const double *rho = line_at(walk, axis, i), *v = velocities_at(walk, axis, i);
+        hf_walk at = *walk;
+        for (size_t line = 0; line < lines; line++, step(&at))
+            release(n, from_row(&at, axis, i, v + line * next), release_scale(walk, axis, side),
+                    rho + line * n, walk->space->held[axis][side] + line * n);
+    }
+}
+
+/* The lines of the stencils of several lines along the axis on which they follow each other, where these
+ * reach a wall or beyond: a copy, as set_dual and line_at have them one by one. */
+static void pad_across(const hf_walk *walk, size_t lines) {
+    const hf_transport *transport = walk->transport;
+    size_t axis = transport->dim - 2, n = transport->cells[axis + 1];
     bool dual = transport->flux->dual;
-    for (size_t d = 0; d + 1 < transport->dim; d++) {
-        hf_walk_across(walk, d, (ptrdiff_t)walk->index[d], &walk->space->above[d]);
-        set_across(walk, d, lines);
-        if (dual)
-            weigh_across(walk, d, lines);
-    }
-    velocity u = along(walk), centers = {0};
-    if (dual)
-        centers = at_line(walk);
-    u.x++;
-    centers.x++;
-    set_line(walk, walk->rho + walk->start + 1, u, centers, &walk->space->inner);
-    set_along(walk, lines);
-    if (dual)
-        weigh_along(walk, lines);
-}
-
-/* The cells of the stencils of the faces next to an end of a line, of halo faces for a dual flux, since its
- * walls change a cell, and one less for others. Shape (3 halo). side: 0 below, 1 above */
-static void end_cells(const hf_walk *walk, int side, size_t faces, double *cells) {
-    const hf_transport *transport = walk->transport;
-    size_t last = transport->dim - 1, n = transport->cells[last], halo = (size_t)transport->flux->halo;
-    size_t beyond = halo - 1, inside = faces + halo, at = side == 0 ? beyond : 0;
-    const double *wall = walk->rho + walk->start + (side == 0 ? 0 : n - 1);
-    memcpy(cells + at, side == 0 ? wall : wall + 1 - inside, inside * sizeof *cells);
-    for (size_t j = 0; j < beyond; j++) {
-        double mirrored = side == 0 ? wall[j] : *(wall - j);
-        cells[side == 0 ? beyond - 1 - j : inside + j] = transport->flux->dual ? 0 : mirrored;
-    }
-    if (!walk->sticky[last])
+    ptrdiff_t last = (ptrdiff_t)transport->cells[axis] - 1, halo = transport->flux->halo;
+    ptrdiff_t first = (ptrdiff_t)walk->index[axis] + 1 - halo, count = (ptrdiff_t)lines - 1 + 2 * halo;
+    if (halo == 1 || (first > 0 && first + count <= last))
         return;
-    velocity u = at_line(walk);
-    u.x += side == 0 ? 0 : n - 1;
-    double *held = cells + (side == 0 ? beyond : inside - 1);
-    release(1, u, walk->potential->speed[last], side, held, held);
-}
-
-/* The fluxes next to an end of the line at hand, one of several. */
-static void end_line(const hf_walk *walk, size_t line, int side) {
-    const hf_transport *transport = walk->transport;
-    size_t n = transport->cells[transport->dim - 1], halo = (size_t)transport->flux->halo;
-    size_t count = transport->flux->dual ? halo : halo - 1, first = side == 0 ? 0 : n - 1 - count;
-    double cells[3 * HF_HALO_MAX];
-    end_cells(walk, side, count, cells);
-    hf_faces faces = hf_faces_at(&walk->space->inner, line, n);
-    for (size_t j = 0; j < 2 * halo; j++) {
-        faces.rho[j] = cells + j;
-        faces.at[j] = transport->flux->dual ? faces.at[j] + first : NULL;
+    double *out = walk->space->padded;
+    for (ptrdiff_t i = first; i < first + count; i++, out += n) {
+        int side = i <= 0 ? 0 : 1;
+        bool wall = (i <= 0 || i >= last) && walk->wall[axis][side];
+        if (wall && dual && i != 0 && i != last)
+            memset(out, 0, n * sizeof *out);
+        else if (wall && walk->sticky[axis])
+            release(n, at_centers(walk, axis, i), release_scale(walk, axis, side), line_at(walk, axis, i),
+                    out);
+        else
+            memcpy(out, line_at(walk, axis, i), n * sizeof *out);
     }
-    faces.x += first;
-    faces.flux += first;
-    transport->kernels->along(1, count, &faces);
+    for (ptrdiff_t j = 0; j < 2 * halo; j++)
+        walk->space->above[axis].rho[j] = walk->space->padded + (size_t)j * n;
 }
 
-void hf_walk_ends(const hf_walk *walk, size_t lines) {
+/* Lines with what is beyond their walls, for faces along them. */
+static void pad_along(const hf_walk *walk, size_t lines) {
+    const hf_transport *transport = walk->transport;
+    size_t last = transport->dim - 1, n = transport->cells[last], m = walk->potential->affine;
+    size_t halo = (size_t)transport->flux->halo, next = row_step(walk);
+    bool sticky = walk->sticky[last];
+    const double *rho = walk->rho + walk->start, *v = sticky ? velocities_at(walk, last, 0) : NULL;
+    const double *center = transport->center + HF_HALO_MAX;
+    hf_walk at = *walk;
+    double *line = walk->space->line + HF_HALO_MAX;
+    for (size_t l = 0; l < lines; l++, rho += n, line += n + 2 * HF_HALO_MAX) {
+        memcpy(line, rho, n * sizeof *line);
+        for (size_t g = 0; g < halo; g++) {
+            line[-1 - (ptrdiff_t)g] = transport->flux->dual ? 0 : rho[g];
+            line[n + g] = transport->flux->dual ? 0 : rho[n - 1 - g];
+        }
+        if (!sticky)
+            continue;
+        double base = partly(&at, v), slope = v[m];
+        line[0] = released(rho[0], base + slope * center[0], release_scale(walk, last, 0));
+        line[n - 1] = released(rho[n - 1], base + slope * center[n - 1], release_scale(walk, last, 1));
+        v += next;
+        step(&at);
+    }
+}
+
+void hf_walk_lines_across(const hf_walk *walk, size_t axis, size_t lines) {
+    const hf_transport *transport = walk->transport;
+    bool runs = axis + 2 == transport->dim;
+    hf_walk_across(walk, axis, (ptrdiff_t)walk->index[axis], &walk->space->above[axis]);
+    walk->space->above[axis].advance = transport->cells[transport->dim - 1];
+    set_across(walk, axis, lines);
+    if (transport->flux->dual)
+        weigh_across(walk, axis, lines);
+    if (transport->flux->dual && !runs)
+        hold_across(walk, axis, lines);
+    if (runs)
+        pad_across(walk, lines);
+}
+
+void hf_walk_lines_along(const hf_walk *walk, size_t lines) {
     const hf_transport *transport = walk->transport;
     size_t n = transport->cells[transport->dim - 1];
-    hf_walk at = *walk;
-    for (size_t line = 0; line < lines; line++) {
-        for (int side = 0; side < 2 && transport->flux->halo > 1; side++)
-            end_line(&at, line, side);
-        walk->space->inner.flux[line * n + n - 1] = 0;
-        step(&at);
+    hf_faces *inner = &walk->space->inner;
+    const double *rho = walk->rho + walk->start;
+    velocity u = along(walk), centers = {0};
+    u.x++;
+    if (transport->flux->dual) {
+        centers = at_line(walk);
+        centers.x++;
     }
+    inner->advance = n;
+    if (transport->flux->halo > 1) {
+        pad_along(walk, lines);
+        rho = walk->space->line + HF_HALO_MAX;
+        inner->advance = n + 2 * HF_HALO_MAX;
+    }
+    set_line(walk, rho + 1, u, centers, inner);
+    set_along(walk, lines);
+    if (transport->flux->dual)
+        weigh_along(walk, lines);
 }

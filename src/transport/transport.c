@@ -35,15 +35,17 @@ static size_t divide_workspace(const hf_transport *transport, double *memory, hf
     for (size_t d = 0; d < last; d++)
         carve(memory, &used, transport->stride[d], &space->flux[d]);
     carve(memory, &used, cells + LINE, &space->lined);
-    space->lined += memory != NULL ? LINE - 1 : 0; /* so that the upper faces are aligned with their cells */
-    carve(memory, &used, n + 2 * HF_HALO_MAX, &space->line);
+    if (memory != NULL)
+        space->lined += LINE - 1; /* so that the upper faces are aligned with their cells */
+    carve(memory, &used, cells + transport->lines * 2 * HF_HALO_MAX, &space->line);
+    carve(memory, &used, cells + 2 * HF_HALO_MAX * n, &space->padded);
     carve(memory, &used, n + 2 * HF_HALO_MAX, &space->velocity);
     carve(memory, &used, cells, &space->rate);
-    carve(memory, &used, n, &space->zero);
+    carve(memory, &used, cells, &space->zero);
     for (size_t d = 0; d <= last; d++) {
         carve(memory, &used, n + 1, &space->difference[d]);
         for (int side = 0; side < 2; side++)
-            carve(memory, &used, n, &space->held[d][side]);
+            carve(memory, &used, cells, &space->held[d][side]);
     }
     return used;
 }
@@ -63,6 +65,10 @@ static hf_status create_arrays(hf_error *error, hf_transport *transport) {
     size_t last = transport->dim - 1, n = transport->cells[last];
     HF_TRY(hf_array_create(error, n + 2 * HF_HALO_MAX, &transport->center));
     HF_TRY(hf_array_create(error, n + 1, &transport->face));
+    size_t run = last > 0 ? last - 1 : 0;
+    HF_TRY(hf_array_create(error, transport->cells[run] + 2 * HF_HALO_MAX, &transport->run_center));
+    for (size_t k = 0; k < transport->cells[run]; k++)
+        transport->run_center[HF_HALO_MAX + k] = hf_grid_center(transport->grid, run, k);
     for (size_t k = 0; k < n; k++)
         transport->center[HF_HALO_MAX + k] = hf_grid_center(transport->grid, last, k);
     for (size_t k = 0; k <= n; k++)
@@ -70,7 +76,7 @@ static hf_status create_arrays(hf_error *error, hf_transport *transport) {
     size_t lines = tile / n;
     transport->lines = lines < 1 ? 1 : lines > HF_LINES_MAX ? HF_LINES_MAX : lines;
     transport->planes = last > 0 ? transport->cells[0] : 1;
-    HF_TRY(hf_array_create(error, transport->planes, &transport->partial));
+    HF_TRY(hf_allocate(error, transport->planes, sizeof *transport->partial, &transport->partial));
     return create_workspaces(error, transport);
 }
 
@@ -118,7 +124,8 @@ void hf_transport_destroy(hf_transport **transport) {
     free((*transport)->workspaces);
     hf_array_destroy(&(*transport)->center);
     hf_array_destroy(&(*transport)->face);
-    hf_array_destroy(&(*transport)->partial);
+    hf_array_destroy(&(*transport)->run_center);
+    free((*transport)->partial);
     free(*transport);
     *transport = NULL;
 }
@@ -176,15 +183,14 @@ static void enter(const hf_walk *walk, size_t axis, double *flux) {
     transport->kernels->along(1, n, faces);
 }
 
-/* first: of this thread, along the first axis. */
-static void find_outer_faces(const hf_walk *walk, size_t first, outer_faces *out) {
+static void find_outer_faces(const hf_walk *walk, outer_faces *out) {
     const hf_transport *transport = walk->transport;
     size_t offset = walk->start;
     out->open = out->closed = 0;
     for (size_t d = 0; d + 1 < transport->dim; d++) {
         offset -= walk->index[d] * transport->stride[d];
         double *flux = walk->space->flux[d] + offset;
-        if (walk->index[d] == (d == 0 ? first : 0))
+        if (walk->index[d] == walk->begin[d])
             enter(walk, d, flux);
         if (walk->index[d] + 1 == transport->cells[d] && walk->wall[d][1]) {
             out->entering[out->closed++] = flux;
@@ -196,61 +202,120 @@ static void find_outer_faces(const hf_walk *walk, size_t first, outer_faces *out
     }
 }
 
-/* The rate of the line at hand; its work to that of the workspace. first: of this thread. */
-static void flow_line(const hf_walk *walk, size_t first, bool entropy, double *rate) {
+/* The rate of lines from the fluxes between their cells and the upper faces along other axes. Each loop has
+ * its own part of the work, so that its sum does not depend on how many lines are at hand. */
+static void flow_across(const hf_walk *walk, size_t axes, const hf_faces *const faces[], size_t lines,
+                        double *rate, hf_work work) {
+    const hf_kernels *kernels = walk->transport->kernels;
+    size_t n = walk->transport->cells[walk->transport->dim - 1];
+    hf_workspace *space = walk->space;
+    const hf_faces *varying = NULL, *steady = NULL;
+    for (size_t d = 0; d < axes; d++) {
+        const hf_faces **kind = faces[d]->steady ? &steady : &varying;
+        if (*kind == NULL)
+            *kind = faces[d];
+    }
+    if (walk->transport->flux->dual || !space->inner.steady)
+        varying = NULL;
+    if (varying == NULL)
+        steady = NULL;
+    kernels->first(lines, n, &space->inner, varying, steady, rate, work);
+    for (size_t d = 0; d < axes; d++) {
+        work.lanes += HF_LANES;
+        if (faces[d] != varying && faces[d] != steady)
+            kernels->more(lines, n, faces[d], rate, work);
+    }
+}
+
+/* The rate of the line at hand; its work is added. */
+static void flow_line(const hf_walk *walk, bool entropy, double *rate, hf_work work) {
     const hf_transport *transport = walk->transport;
     size_t n = transport->cells[transport->dim - 1];
     outer_faces outer;
     hf_walk_along(walk);
-    find_outer_faces(walk, first, &outer);
+    find_outer_faces(walk, &outer);
     size_t count = flow_along(walk);
-    double *work = walk->space->work;
-    transport->kernels->across(outer.open, 1, n, &walk->space->inner, outer.faces, rate, work);
+    flow_across(walk, outer.open, outer.faces, 1, rate, work);
     for (size_t c = 0; c < outer.closed; c++)
         for (size_t k = 0; k < n; k++)
             rate[k] += outer.entering[c][k];
     if (!entropy)
         return;
-    work[0] += entropy_work(walk, &walk->space->inner, count);
+    work.lanes[0] += entropy_work(walk, &walk->space->inner, count);
     for (size_t o = 0; o < outer.open; o++)
-        work[0] += entropy_work(walk, outer.faces[o], n);
+        work.lanes[0] += entropy_work(walk, outer.faces[o], n);
+}
+
+/* The fluxes through the lower faces of lines along an axis: the upper ones of those below. */
+static void enter_lines(const hf_walk *walk, size_t axis, size_t lines) {
+    hf_walk below = *walk;
+    below.index[axis]--;
+    hf_walk_place(&below);
+    hf_walk_lines_across(&below, axis, lines);
+    walk->transport->kernels->along(lines, walk->transport->cells[walk->transport->dim - 1],
+                                    &walk->space->above[axis]);
 }
 
 /* The same of several lines, hf_walk_lines. */
-static void flow_lines(hf_walk *walk, size_t lines, double *rate) {
+static void flow_lines(hf_walk *walk, size_t lines, double *rate, hf_work work) {
     const hf_transport *transport = walk->transport;
     size_t last = transport->dim - 1, n = transport->cells[last], offset = walk->start;
     hf_workspace *space = walk->space;
     const hf_faces *outer[HF_OUTER_MAX];
-    hf_walk_lines_across(walk, lines);
     for (size_t d = 0; d < last; d++) {
         offset -= walk->index[d] * transport->stride[d];
         space->above[d].flux = space->flux[d] + offset;
         space->above[d].flux_advance = d + 1 < last ? n : 0;
         outer[d] = &space->above[d];
+        if (walk->index[d] == walk->begin[d])
+            enter_lines(walk, d, lines);
+        hf_walk_lines_across(walk, d, lines);
     }
+    hf_walk_lines_along(walk, lines);
     space->inner.flux_advance = n;
     space->lined[0] = 0;
     transport->kernels->along(lines, n, &space->inner);
-    hf_walk_ends(walk, lines);
-    transport->kernels->across(last, lines, n, &space->inner, outer, rate, space->work);
+    for (size_t line = 0; line < lines; line++)
+        space->lined[line * n + n] = 0;
+    flow_across(walk, last, outer, lines, rate, work);
 }
 
 /* Forward in a plane of the first axis. False at its end. */
-static bool next_line(const hf_transport *transport, size_t lines, size_t index[]) {
-    for (size_t d = transport->dim - 1; d-- > 1; lines = 1) {
-        index[d] += lines;
-        if (index[d] < transport->cells[d])
+static bool next_line(hf_walk *walk, size_t lines) {
+    for (size_t d = walk->transport->dim - 1; d-- > 1; lines = 1) {
+        walk->index[d] += lines;
+        if (walk->index[d] < walk->end[d])
             return true;
-        index[d] = 0;
+        walk->index[d] = walk->begin[d];
     }
     return false;
+}
+
+/* The rate of a block, plane after plane. */
+static void flow_block(hf_walk *walk, double *rate, const hf_sink *sink, bool entropy) {
+    hf_transport *transport = walk->transport;
+    size_t n = transport->cells[transport->dim - 1], lines;
+    bool flat = transport->dim == 2; /* a plane is a line */
+    memcpy(walk->index, walk->begin, sizeof walk->index);
+    for (size_t *plane = walk->index; *plane < walk->end[0]; *plane += flat ? lines : 1) {
+        hf_work work = {transport->partial[*plane], flat ? HF_DIM_MAX * HF_LANES : 0};
+        do {
+            hf_walk_place(walk);
+            lines = entropy ? 1 : hf_walk_lines(walk, transport->lines);
+            double *out = sink != NULL ? walk->space->rate : rate + walk->start;
+            if (lines == 1)
+                flow_line(walk, entropy, out, work);
+            else
+                flow_lines(walk, lines, out, work);
+            for (size_t l = 0; l < lines && sink != NULL; l++)
+                sink->take(sink->self, walk->start + l * n, n, out + l * n);
+        } while (next_line(walk, lines));
+    }
 }
 
 void hf_transport_team(hf_transport *transport, const hf_potential *potential, const hf_beyond *beyond,
                        const double *rho, double *rate, const hf_sink *sink, bool dissipation) {
     size_t thread = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
-    size_t n = transport->cells[transport->dim - 1];
     if (potential->affine == transport->dim || transport->dim == 1) {
         if (thread > 0)
             return;
@@ -258,35 +323,20 @@ void hf_transport_team(hf_transport *transport, const hf_potential *potential, c
     }
     hf_walk walk;
     hf_walk_create(transport, potential, beyond, rho, &transport->workspaces[thread], &walk);
+    walk.begin[0] = transport->planes * thread / threads;
+    walk.end[0] = transport->planes * (thread + 1) / threads;
+    memset(transport->partial + walk.begin[0], 0, (walk.end[0] - walk.begin[0]) * sizeof *transport->partial);
     bool entropy = dissipation && transport->temperature > 0;
-    size_t first = transport->planes * thread / threads, end = transport->planes * (thread + 1) / threads;
-    bool flat = transport->dim == 2; /* a plane is a line */
-    size_t lines;
-    for (size_t plane = first; plane < end; plane += flat ? lines : 1) {
-        walk.index[0] = plane;
-        transport->partial[plane] = 0;
-        do {
-            size_t most = flat && end - plane < transport->lines ? end - plane : transport->lines;
-            hf_walk_place(&walk);
-            lines = entropy ? 1 : hf_walk_lines(&walk, first, most);
-            double *out = sink != NULL ? walk.space->rate : rate + walk.start;
-            if (lines == 1)
-                flow_line(&walk, first, entropy, out);
-            else
-                flow_lines(&walk, lines, out);
-            for (size_t l = 0; l < lines; l++)
-                transport->partial[flat ? plane + l : plane] =
-                    (flat ? 0 : transport->partial[plane]) + walk.space->work[l];
-            for (size_t l = 0; l < lines && sink != NULL; l++)
-                sink->take(sink->self, walk.start + l * n, n, out + l * n);
-        } while (next_line(transport, lines, walk.index));
-    }
+    flow_block(&walk, rate, sink, entropy);
 }
 
 double hf_transport_dissipation(const hf_transport *transport) {
-    double sum = 0;
+    double parts[HF_DIM_MAX * HF_LANES] = {0}, sum = 0;
     for (size_t plane = 0; plane < transport->planes; plane++)
-        sum += transport->partial[plane];
+        for (size_t p = 0; p < HF_DIM_MAX * HF_LANES; p++)
+            parts[p] += transport->partial[plane][p];
+    for (size_t p = 0; p < HF_DIM_MAX * HF_LANES; p++)
+        sum += parts[p];
     return sum * hf_grid_volume(transport->grid);
 }
 

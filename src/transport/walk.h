@@ -12,13 +12,14 @@ typedef struct hf_workspace {
     double *flux[HF_OUTER_MAX];     /* F/h of the faces below a line, for all lines before the axis: shape
                                        (cells of the axes after it) */
     double *lined;                  /* F/h of the faces of lines: shape (1 + cells of the lines) */
-    double *line;                   /* a line of density with ghosts: shape (n + 2 HF_HALO_MAX) */
+    double *line;                   /* lines of density with ghosts: shape (lines, n + 2 HF_HALO_MAX) */
+    double *padded;                 /* lines with those before and after: shape (lines + 2 HF_HALO_MAX, n) */
     double *velocity;               /* of a line with ghosts: shape (n + 2 HF_HALO_MAX) */
     double *difference[HF_DIM_MAX]; /* of the potential across faces: shape (n + 1) */
     double *rate;                   /* of lines, for a sink: shape (cells of the lines) */
-    double *held[HF_DIM_MAX][2];    /* a line before a wall, less what that holds: shape (n) */
-    double *zero;                   /* shape (n) */
-    double work[HF_LINES_MAX];      /* the sum of u F over the upper faces of each line */
+    double *held[HF_DIM_MAX][2];    /* lines before a wall, less what that holds: shape (cells of the
+ lines) */
+    double *zero;                   /* shape (cells of the lines) */
     hf_velocity velocities[HF_DIM_MAX][HF_LINES_MAX]; /* of the faces along each axis */
     hf_weights weights[HF_DIM_MAX][HF_LINES_MAX];
     hf_faces below;               /* the faces of a line from the one below its first cell on */
@@ -34,15 +35,16 @@ struct hf_transport {
     size_t dim, cells[HF_DIM_MAX], stride[HF_DIM_MAX];
     double spacing[HF_DIM_MAX];
     size_t threads;
-    hf_workspace *workspaces; /* shape (threads) */
-    double *center;           /* of the last axis, with ghosts: shape (n + 2 HF_HALO_MAX) */
-    double *face;             /* its faces: shape (n + 1) */
-    double *partial;          /* the dissipation by planes of the first axis: shape (planes) */
-    size_t planes;
-    size_t lines; /* at most at a time, 1..HF_LINES_MAX */
+    hf_workspace *workspaces;                 /* shape (threads) */
+    double *center;                           /* of the last axis, with ghosts: shape (n + 2 HF_HALO_MAX) */
+    double *run_center;                       /* of the axis before it, likewise */
+    double *face;                             /* its faces: shape (n + 1) */
+    size_t planes;                            /* of the first axis */
+    double (*partial)[HF_DIM_MAX * HF_LANES]; /* the dissipation by planes, in parts: shape (planes) */
+    size_t lines;                             /* at most at a time, 1..HF_LINES_MAX */
 };
 
-/* Cells of the first axis in which one thread goes from line to line. */
+/* A block of cells in which one thread goes from line to line. */
 typedef struct hf_walk {
     hf_transport *transport;
     const hf_potential *potential;
@@ -55,6 +57,7 @@ typedef struct hf_walk {
     bool wall[HF_DIM_MAX][2];                      /* no face at that end; side 0: below, 1: above */
     bool periodic[HF_DIM_MAX];                     /* wraps inside the grid */
     bool sticky[HF_DIM_MAX];                       /* walls hold what is pressed on them */
+    size_t begin[HF_DIM_MAX], end[HF_DIM_MAX];     /* of the block, along each axis */
     /* the line at hand */
     size_t index[HF_DIM_MAX], start, row; /* its first cell and that one's row */
     double v[HF_VALUES_MAX];              /* the value coordinates but the last */
@@ -68,22 +71,22 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
 /* To the line at walk->index. */
 void hf_walk_place(hf_walk *walk);
 
-/* How many lines from walk->index on, along the last outer axis, are at most at hand together: all that their
- * stencils reach along the outer axes is then inside, but for mirrors and layers along the axes that they
- * share. At least 1, at most `most`. first: of this thread, along the first axis. */
-size_t hf_walk_lines(const hf_walk *walk, size_t first, size_t most);
+/* How many lines from walk->index on, along the last outer axis, are at most at hand together: all their
+ * outer faces are open, and what flows through the lower ones along that axis is there. At least 1, at most
+ * `most`.
+ */
+size_t hf_walk_lines(const hf_walk *walk, size_t most);
 
 /* The faces between cell i and cell i + 1 along an outer axis, i from -1, of the line at hand. */
 void hf_walk_across(const hf_walk *walk, size_t axis, ptrdiff_t i, hf_faces *faces);
 
-/* The upper faces along all outer axes of several lines, hf_walk_lines: `above` of the workspace. And
- * `inner`, without what is beyond the ends of the lines. */
-void hf_walk_lines_across(const hf_walk *walk, size_t lines);
+/* The upper faces along an outer axis of several lines, hf_walk_lines: `above` of the workspace. */
+void hf_walk_lines_across(const hf_walk *walk, size_t axis, size_t lines);
+
+/* The faces of the lines themselves: `inner` of the workspace. */
+void hf_walk_lines_along(const hf_walk *walk, size_t lines);
 
 /* The faces of the line itself, `below` and `inner` of the workspace. */
 void hf_walk_along(const hf_walk *walk);
-
-/* The fluxes next to the ends of the lines, in place of what hf_walk_lines_across left out. */
-void hf_walk_ends(const hf_walk *walk, size_t lines);
 
 #endif
