@@ -10,8 +10,8 @@
 extern "C" {
 #endif
 
-/** Catch SIGINT and SIGTERM, which else end the process: the first to come is kept for hf_interrupted, the
- * same once more ends the process as before. For a program to call, once; the library never does. */
+/** Catch SIGINT and SIGTERM, which else end the process: the first to come is kept for hf_interrupted, one
+ * that comes a second later or more ends the process. For a program to call, once; the library never does. */
 void hf_interrupt_catch(void);
 
 /** The number of the signal that came to one of the ranks, the same on all of them; 0: none has come.

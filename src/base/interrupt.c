@@ -2,17 +2,41 @@
 #include <headflow/interrupt.h>
 
 #include <signal.h>
+#include <time.h>
+
+/* timeout(1), terminals and launchers send a signal to a process and to its group, so that it comes twice at
+ * once: only one that comes this much later is from somebody who does not want to wait. */
+static const double patience = 1; /* second */
 
 static volatile sig_atomic_t caught;
+static struct timespec first; /* when it was caught; set before `caught`, not changed after it */
 
-static void take(int number) {
+static double since_first(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - first.tv_sec) + 1e-9 * (double)(now.tv_nsec - first.tv_nsec);
+}
+
+static void keep(int number) {
+    if (caught != 0)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &first);
     caught = number;
 }
 
+static void take(int number) {
+    if (caught != 0 && since_first() >= patience) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    keep(number);
+}
+
 void hf_interrupt_catch(void) {
-    /* SA_RESETHAND: whoever does not want to wait for the end of a step sends it again */
-    struct sigaction action = {.sa_handler = take, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = take, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -20,7 +44,7 @@ void hf_interrupt_catch(void) {
 int hf_interrupted(const hf_ranks *ranks) {
     double number = caught;
     hf_ranks_max(ranks, 1, &number);
-    if (number > 0) /* else one that comes just now would be lost */
-        caught = (int)number;
+    if (number > 0)
+        keep((int)number); /* of another rank */
     return (int)number;
 }
