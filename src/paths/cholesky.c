@@ -17,7 +17,7 @@ hf_status hf_cholesky(hf_error *error, const char *what, size_t n, double *matri
         return hf_raise(error, HF_ERR_NUMERIC, "%s is not positive definite: negative pivot in row %d of %zu",
                         what, place, n);
     LAPACKE_dpocon(LAPACK_COL_MAJOR, 'U', size, matrix, size, norm, &reciprocal);
-    if (reciprocal < DBL_EPSILON)
+    if (reciprocal < (double)n * DBL_EPSILON) /* each pivot carries n roundings of the norm */
         return hf_raise(error, HF_ERR_NUMERIC,
                         "%s is not positive definite to rounding: its reciprocal condition is %.1e", what,
                         reciprocal);
