@@ -1,5 +1,6 @@
 /* Recorded operations on arrays, run chunk by chunk. */
 #include "flow/queue.h"
+#include "flow/density.h"
 
 #include <assert.h>
 #include <float.h>
@@ -8,9 +9,6 @@
 /* A chunk of each of a dozen arrays fits into a first-level cache. Blocks, of whole chunks, are what threads
  * share and what partial results belong to; they depend on the length of the arrays alone. */
 enum { CHUNK = 512, BLOCKS_MAX = 256, OPERATIONS_MAX = 128 };
-
-/* Element operations below which a flush runs on one thread. */
-static const size_t WORTH_THREADS = 1 << 18;
 
 typedef struct operation {
     hf_loop *loop;
@@ -132,7 +130,9 @@ static void run_last(hf_queue *queue) {
 void hf_queue_flush(hf_queue *queue) {
     if (queue->recorded == 0)
         return;
-    if (queue->recorded * queue->count < WORTH_THREADS)
+    /* threads where right-hand sides have them, however few the operations: one alone would fetch half of
+     * each array from the other's cache */
+    if (queue->count <= HF_ALONE)
         for (size_t block = 0; block < queue->blocks; block++)
             run_block(queue, block);
     else {
