@@ -600,7 +600,7 @@ def main():
     options = parser.parse_args()
     bench = Bench(options, options.work)
     broken = 0
-    for name in options.parts:
+    for name in dict.fromkeys(options.parts):
         try:
             PARTS[name](bench)
         except Failure as reason:
