@@ -25,6 +25,7 @@ static inline __attribute__((always_inline)) void sum_line(size_t count, const d
     for (; k + RUNS * HF_PACK <= count; k += RUNS * HF_PACK)
         for (size_t r = 0; r < RUNS; r++) {
             hf_pack value = HF_PACK_OF(rho + k + r * HF_PACK);
+            hf_ask_ahead(rho + k + r * HF_PACK);
             mass[r] += value;
             first[r] += value * HF_PACK_OF(x + k + r * HF_PACK);
         }

@@ -10,6 +10,8 @@
 #include "flow/stage_sums.h"
 #include "flow/states.h"
 
+#include "base/simd.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -88,6 +90,18 @@ static hf_stage_sum sum_from(const hf_stage_sum *whole, size_t first, const doub
     return sum;
 }
 
+/* Cells up to which the arrays of all stages stay in caches. */
+enum { CACHED = 1 << 17 };
+
+/* Ask for what the lines that follow need of them. */
+static void ask_ahead(const hf_stage_sum *sum, size_t count) {
+    for (size_t i = 0; i < count; i += HF_CACHE_LINE) {
+        hf_ask_ahead(sum->y + i);
+        for (size_t j = 0; j + 1 < sum->terms; j++) /* the last is at hand */
+            hf_ask_ahead(sum->k[j] + i);
+    }
+}
+
 /* A completed line of the rate: keep it, and form what follows of it. */
 static void take(void *self, size_t first, size_t count, const double *rate) {
     dopri5 *run = self;
@@ -96,6 +110,8 @@ static void take(void *self, size_t first, size_t count, const double *rate) {
         hf_stage_sum sum = sum_from(&run->sum, first, rate);
         hf_line_note *note = &run->note[first / run->line];
         double *kept = run->kept + first;
+        if (evolution->cells > CACHED)
+            ask_ahead(&sum, run->line);
         if (run->out != NULL)
             hf_stage_form(&sum, run->line, kept, run->out + first, note);
         else

@@ -65,7 +65,7 @@ static inline double any7(const hf_faces *f, const hf_weights *w, size_t k) {
 
 /* Fluxes of faces; and their part in the rate of a line, and in its work. The weights of one axis fill the
  * registers, so that each has a loop of its own. */
-#define LOOPS(face)                                                                                          \
+#define LOOPS(face, NEXT)                                                                                    \
     HF_CLONES static void along_##face(size_t lines, size_t count, const hf_faces *faces) {                  \
         for (size_t line = 0; line < lines; line++) {                                                        \
             const hf_faces a = faces_at(faces, line);                                                        \
@@ -88,17 +88,17 @@ static inline double any7(const hf_faces *f, const hf_weights *w, size_t k) {
             const hf_weights w = *a.weights;                                                                 \
             double *out = rate + line * count;                                                               \
             double sums[HF_LANES] = {0};                                                                     \
-            HF_SUM(count, sums, share_##face, &a, &w, out);                                                  \
+            HF_SUM(count, sums, a.far ? a.rho[NEXT] : NULL, a.flux, share_##face, &a, &w, out);              \
             hf_add_work(sums, a.area, work, line);                                                           \
         }                                                                                                    \
     }
 
-LOOPS(constant5)
-LOOPS(affine5)
-LOOPS(any5)
-LOOPS(constant7)
-LOOPS(affine7)
-LOOPS(any7)
+LOOPS(constant5, 5)
+LOOPS(affine5, 5)
+LOOPS(any5, 5)
+LOOPS(constant7, 7)
+LOOPS(affine7, 7)
+LOOPS(any7, 7)
 
 /* The share of the faces between the cells of lines. */
 HF_CLONES static void start(size_t lines, size_t count, const hf_faces *inner, const hf_faces *varying,
@@ -108,9 +108,9 @@ HF_CLONES static void start(size_t lines, size_t count, const hf_faces *inner, c
         const hf_line l = hf_line_at(inner, 1, line);
         double *out = rate + line * count, sums[HF_LANES] = {0};
         if (inner->steady)
-            HF_SUM(count, sums, hf_line_steady, &l, out);
+            HF_SUM(count, sums, l.next, out, hf_line_steady, &l, out);
         else
-            HF_SUM(count, sums, hf_line_varying, &l, out);
+            HF_SUM(count, sums, l.next, out, hf_line_varying, &l, out);
         hf_add_work(sums, inner->area, work, line);
     }
 }

@@ -13,14 +13,20 @@
 #include <string.h>
 
 /* Adds the work share(.., k) of all cells k of a line to sums, lane by lane: gcc would keep the sum of an
- * OpenMP reduction in memory and add up its lanes one after the other. */
-#define HF_SUM(count, sums, share, ...)                                                                      \
+ * OpenMP reduction in memory and add up its lanes one after the other. read, write: lines of arrays of which
+ * more follows. */
+#define HF_SUM(count, sums, read, write, share, ...)                                                         \
     do {                                                                                                     \
         double rest_ = 0;                                                                                    \
         size_t whole_ = (count) - (count) % HF_LANES;                                                        \
-        for (size_t first_ = 0; first_ < whole_; first_ += HF_LANES)                                         \
+        for (size_t first_ = 0; first_ < whole_; first_ += HF_LANES) {                                       \
+            if ((read) != NULL) {                                                                            \
+                hf_ask_ahead((read) + first_);                                                               \
+                hf_ask_ahead((write) + first_);                                                              \
+            }                                                                                                \
             _Pragma("omp simd simdlen(8)") for (size_t lane_ = 0; lane_ < HF_LANES; lane_++)(sums)[lane_] += \
                 share(__VA_ARGS__, first_ + lane_);                                                          \
+        }                                                                                                    \
         for (size_t k_ = whole_; k_ < (count); k_++)                                                         \
             rest_ += share(__VA_ARGS__, k_);                                                                 \
         (sums)[0] += rest_;                                                                                  \
@@ -36,7 +42,8 @@ static inline void hf_add_work(const double sums[HF_LANES], double area, hf_work
  * the velocity is steady. */
 typedef struct hf_line {
     const double *rho[4];
-    double u, slope; /* over h */
+    const double *next; /* the last of the stencil, that none has read before */
+    double u, slope;    /* over h */
     const double *x;
     double *flux;
 } hf_line;
@@ -51,6 +58,7 @@ static inline hf_line hf_line_at(const hf_faces *faces, size_t halo, size_t line
     bool turned = faces->steady && !(u > 0);
     return (hf_line){.rho = {turned ? ahead : behind, turned ? above : below, turned ? below : above,
                              turned ? behind : ahead},
+                     .next = faces->far ? ahead : NULL,
                      .u = u,
                      .slope = faces->u[line].slope,
                      .x = faces->x,
@@ -143,19 +151,19 @@ static inline double hf_line_steady(const hf_line *i, double *out, size_t k) {
             const hf_line i = hf_line_at(inner, halo, line);                                                 \
             double sums[HF_LANES] = {0}, *out = rate + line * count, area = inner->area;                     \
             if (v == NULL && inner->steady)                                                                  \
-                HF_SUM(count, sums, hf_line_steady, &i, out);                                                \
+                HF_SUM(count, sums, i.next, out, hf_line_steady, &i, out);                                   \
             else if (v == NULL)                                                                              \
-                HF_SUM(count, sums, hf_line_varying, &i, out);                                               \
+                HF_SUM(count, sums, i.next, out, hf_line_varying, &i, out);                                  \
             else {                                                                                           \
                 const hf_line a = hf_line_at(v, halo, line);                                                 \
                 area = v->area;                                                                              \
                 double along = i.u * (inner->area / area);                                                   \
                 if (s == NULL)                                                                               \
-                    HF_SUM(count, sums, name##_of_two, &i, v, &a, along, out);                               \
+                    HF_SUM(count, sums, a.next, out, name##_of_two, &i, v, &a, along, out);                  \
                 else {                                                                                       \
                     const hf_line b = hf_line_at(s, halo, line);                                             \
                     double across = b.u * (s->area / area);                                                  \
-                    HF_SUM(count, sums, name##_of_three, &i, v, &a, s, &b, along, across, out);              \
+                    HF_SUM(count, sums, a.next, out, name##_of_three, &i, v, &a, s, &b, along, across, out); \
                 }                                                                                            \
             }                                                                                                \
             hf_add_work(sums, area, work, line);                                                             \
@@ -167,9 +175,9 @@ static inline double hf_line_steady(const hf_line *i, double *out, size_t k) {
             const hf_line l = hf_line_at(f, halo, line);                                                     \
             double sums[HF_LANES] = {0}, *out = rate + line * count;                                         \
             if (f->steady)                                                                                   \
-                HF_SUM(count, sums, name##_more_steady, f, &l, out);                                         \
+                HF_SUM(count, sums, l.next, l.flux, name##_more_steady, f, &l, out);                         \
             else                                                                                             \
-                HF_SUM(count, sums, name##_more_varying, f, &l, out);                                        \
+                HF_SUM(count, sums, l.next, l.flux, name##_more_varying, f, &l, out);                        \
             hf_add_work(sums, f->area, work, line);                                                          \
         }                                                                                                    \
     }                                                                                                        \

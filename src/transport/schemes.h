@@ -30,6 +30,7 @@ typedef struct hf_faces {
     size_t advance; /* of rho from a line to the next */
     hf_velocity *u; /* from the potential: shape (lines) */
     bool steady;    /* whether slope is 0 on all lines */
+    bool far;       /* arrays of the grid's size are not in a cache */
     const double *x;
     double diffusion;    /* tau/h^2 */
     double area;         /* h^2: u F = area (u/h) (F/h) */

@@ -13,6 +13,10 @@
  * (`qkv`). */
 static const double sticky_speed = 0.02;
 
+/* Cells up to which a density and its rate stay in caches, and asking ahead for them costs up to 4 % instead
+ * of saving a fifth. */
+enum { CACHED = 1 << 20 };
+
 /* A velocity along a line, over h or not: base + slope x. */
 typedef struct velocity {
     double base, slope;
@@ -26,6 +30,7 @@ static const double *layer(const hf_walk *walk, size_t axis, int side) {
 void hf_walk_create(hf_transport *transport, const hf_potential *potential, const hf_beyond *beyond,
                     const double *rho, hf_workspace *space, hf_walk *out) {
     size_t dim = transport->dim;
+    bool far = hf_grid_cells(transport->grid) > CACHED;
     *out = (hf_walk){.transport = transport,
                      .potential = potential,
                      .beyond = beyond,
@@ -51,6 +56,7 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
         faces->u = space->velocities[d];
         faces->weights = space->weights[d];
         faces->area = h * h;
+        faces->far = far;
         faces->diffusion = out->diffusion[d];
         faces->steady =
             potential->affine > 0 && d >= out->row_axes && (d + 1 < dim || potential->ridge[d] == 0);
@@ -66,6 +72,7 @@ void hf_walk_create(hf_transport *transport, const hf_potential *potential, cons
     space->below.weights = space->inner.weights;
     space->below.diffusion = space->inner.diffusion;
     space->below.steady = space->inner.steady;
+    space->below.far = space->inner.far;
     space->below.flux = space->lined;
     space->inner.flux = space->lined + 1;
 }
