@@ -2,30 +2,32 @@
 #include <headflow/interrupt.h>
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <time.h>
 
 /* timeout(1), terminals and launchers send a signal to a process and to its group, so that it comes twice at
  * once: only one that comes this much later is from somebody who does not want to wait. */
-static const double patience = 1; /* second */
+static const long long patience = 1000000000; /* ns */
 
-static volatile sig_atomic_t caught;
-static struct timespec first; /* when it was caught; set before `caught`, not changed after it */
+static atomic_llong first; /* when one was caught first, ns; 0: not yet. Set before `caught` */
+static atomic_int caught;
 
-static double since_first(void) {
+static long long nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - first.tv_sec) + 1e-9 * (double)(now.tv_nsec - first.tv_nsec);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
+/* The first stays, wherever others come in between. */
 static void keep(int number) {
-    if (caught != 0)
-        return;
-    clock_gettime(CLOCK_MONOTONIC, &first);
-    caught = number;
+    long long never = 0;
+    int none = 0;
+    atomic_compare_exchange_strong(&first, &never, nanoseconds());
+    atomic_compare_exchange_strong(&caught, &none, number);
 }
 
 static void take(int number) {
-    if (caught != 0 && since_first() >= patience) {
+    if (caught != 0 && nanoseconds() - first >= patience) {
         signal(number, SIG_DFL);
         raise(number);
     }

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BINS = 4096, EMBEDDED_MAX = 2 * HF_DIM_MAX };
+enum { BINS = 4096 };
 static const double short_vector = 0.2; /* what is left of a drawn direction must not drown in rounding */
 
 struct hf_slices {

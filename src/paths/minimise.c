@@ -10,14 +10,7 @@
 #include <string.h>
 
 static const double near = 1e-4; /* the residual at which Newton's method takes over */
-enum {
-    QUASI_NEWTON_MAX = 1000,
-    NEWTON_MAX = 30,
-    SEARCH_MAX = 50,
-    CONJUGATE_MAX = 200,
-    POINTS = 2,
-    VECTORS = 5
-};
+enum { NEWTON_MAX = 30, SEARCH_MAX = 50, CONJUGATE_MAX = 200, POINTS = 2, VECTORS = 5 };
 
 typedef struct point {
     hf_objective_value is;

@@ -14,7 +14,7 @@
 
 /* Adds the work share(.., k) of all cells k of a line to sums, lane by lane: gcc would keep the sum of an
  * OpenMP reduction in memory and add up its lanes one after the other. read, write: lines of arrays of which
- * more follows. */
+ * more follows; read NULL: nothing is asked for. */
 #define HF_SUM(count, sums, read, write, share, ...)                                                         \
     do {                                                                                                     \
         double rest_ = 0;                                                                                    \
@@ -42,7 +42,7 @@ static inline void hf_add_work(const double sums[HF_LANES], double area, hf_work
  * the velocity is steady. */
 typedef struct hf_line {
     const double *rho[4];
-    const double *next; /* the last of the stencil, that none has read before */
+    const double *next; /* the upper end of the stencil, of which more follows; NULL: not asked for */
     double u, slope;    /* over h */
     const double *x;
     double *flux;

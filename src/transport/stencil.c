@@ -14,7 +14,7 @@
 static const double sticky_speed = 0.02;
 
 /* Cells up to which a density and its rate stay in caches, and asking ahead for them costs up to 4 % instead
- * of saving a fifth. */
+ * of saving a tenth to a third. */
 enum { CACHED = 1 << 20 };
 
 /* A velocity along a line, over h or not: base + slope x. */

@@ -1,6 +1,6 @@
 """Every allocation and every write of the program's verbs fails once: python3 faults.py HEADFLOW-FAULTY, prints TAP.
 
-A call in which something failed must exit with the code of DESIGN's table and one line on standard error, leave no block
+A call in which something failed must exit with the code of the table in headflow/base.h and one line on standard error, leave no block
 of memory and no unfinished file behind, and leave the file that was there before as it was. The first 300 of each
 are taken one by one with HEADFLOW_FAULTS=all, else 8 of all.
 """
