@@ -1,10 +1,15 @@
 /* The base module: statuses, messages, arrays, the search for a near word, and signals. */
 #include "base/parallel.h"
+#include "base/symmetric.h"
 #include <criterion/criterion.h>
 
 #include <headflow/base.h>
 #include <headflow/interrupt.h>
 
+#include <gsl/gsl_eigen.h>
+#include <gsl/gsl_sort_vector.h>
+
+#include <math.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -152,4 +157,56 @@ Test(interrupt, a_second_signal_ends_the_process, .signal = SIGTERM) {
     cr_expect_eq(hf_interrupted(NULL), SIGINT);
     nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     raise(SIGTERM);
+}
+
+/* ---- eigenvalues of symmetric matrices -------------------------------------------------------------- */
+
+enum { SIDE = 4 };
+
+/* A symmetric matrix with entries up to `size`, and its eigenvalues by way of hf_symmetric_scale or without.
+ */
+static void find_eigenvalues(unsigned seed, double size, bool scaled, double value[SIDE]) {
+    double matrix[SIDE * SIDE];
+    srand(seed);
+    for (size_t i = 0; i < SIDE; i++)
+        for (size_t j = 0; j <= i; j++)
+            matrix[SIDE * i + j] = matrix[SIDE * j + i] = ((double)rand() / RAND_MAX - 0.5) * size;
+    int exponent = scaled ? hf_symmetric_scale(SIDE * SIDE, matrix) : 0;
+    gsl_matrix_view view = gsl_matrix_view_array(matrix, SIDE, SIDE);
+    gsl_vector_view values = gsl_vector_view_array(value, SIDE);
+    gsl_eigen_symm_workspace *work = gsl_eigen_symm_alloc(SIDE);
+    gsl_eigen_symm(&view.matrix, &values.vector, work);
+    gsl_eigen_symm_free(work);
+    gsl_sort_vector(&values.vector);
+    for (size_t i = 0; i < SIDE; i++)
+        value[i] = ldexp(value[i], exponent);
+}
+
+Test(symmetric, scaling_changes_no_eigenvalue) {
+    double value[SIDE], other[SIDE];
+    for (unsigned seed = 1; seed <= 20; seed++) {
+        find_eigenvalues(seed, 1, false, value);
+        find_eigenvalues(seed, 1, true, other);
+        for (size_t i = 0; i < SIDE; i++)
+            cr_expect_eq(other[i], value[i]);
+    }
+}
+
+/* GSL alone does not end on 13 of these 20. Entries are rounded to multiples of 4.9e-324. */
+Test(symmetric, subnormal_matrices_have_eigenvalues, .timeout = 10) {
+    double value[SIDE], other[SIDE];
+    for (unsigned seed = 1; seed <= 20; seed++) {
+        find_eigenvalues(seed, 1, false, value);
+        find_eigenvalues(seed, 1e-310, true, other);
+        for (size_t i = 0; i < SIDE; i++)
+            cr_expect_float_eq(other[i], value[i] * 1e-310, 2 * SIDE * 4.9e-324, "%g is not %g", other[i],
+                               value[i] * 1e-310);
+    }
+}
+
+Test(symmetric, zeros_and_what_is_not_finite_stay) {
+    double zeros[4] = {0}, infinite[4] = {1, INFINITY, INFINITY, 1};
+    cr_expect_eq(hf_symmetric_scale(4, zeros), 0);
+    cr_expect_eq(hf_symmetric_scale(4, infinite), 0);
+    cr_expect_eq(infinite[0], 1);
 }

@@ -1,6 +1,8 @@
 /* Diagnostics of a density: what is recorded along the way. docs/numerics.md (14)-(18). */
 #include "flow/flow.h"
 
+#include "base/symmetric.h"
+
 #include <gsl/gsl_eigen.h>
 #include <math.h>
 #include <stdlib.h>
@@ -157,10 +159,11 @@ static double largest_of_minus(gsl_eigen_symm_workspace *work, size_t dim, doubl
     gsl_matrix_view view = gsl_matrix_view_array(matrix, dim, dim);
     gsl_vector_view values = gsl_vector_view_array(eigenvalue, dim);
     gsl_matrix_scale(&view.matrix, -1);
+    int exponent = hf_symmetric_scale(dim * dim, matrix);
     gsl_eigen_symm(&view.matrix, &values.vector, work);
     for (size_t d = 0; d < dim; d++)
         largest = fmax(largest, eigenvalue[d]);
-    return largest;
+    return ldexp(largest, exponent);
 }
 
 /* The lower edge of a cell along an axis. */

@@ -4,6 +4,8 @@
  * convex: over a box in v they are largest at a corner. In alpha they are looked at on a lattice. */
 #include "theory/bounds.h"
 
+#include "base/symmetric.h"
+
 #include <gsl/gsl_eigen.h>
 #include <math.h>
 
@@ -32,12 +34,15 @@ static void extreme_eigenvalues(gsl_eigen_symm_workspace *work, size_t dim, doub
     double eigenvalue[HF_DIM_MAX];
     gsl_matrix_view view = gsl_matrix_view_array(matrix, dim, dim);
     gsl_vector_view values = gsl_vector_view_array(eigenvalue, dim);
+    int exponent = hf_symmetric_scale(dim * dim, matrix);
     gsl_eigen_symm(&view.matrix, &values.vector, work);
     *smallest = *largest = eigenvalue[0];
     for (size_t d = 1; d < dim; d++) {
         *smallest = fmin(*smallest, eigenvalue[d]);
         *largest = fmax(*largest, eigenvalue[d]);
     }
+    *smallest = ldexp(*smallest, exponent);
+    *largest = ldexp(*largest, exponent);
 }
 
 /* |J|: root of the largest eigenvalue of J^T J. |D^2 h| <= root of the sum over classes of |Hess h_c|^2. */

@@ -13,6 +13,8 @@
  * with its unit eigenvectors u, sum_k sqrt(a_k) u_k . x_k decays at the rate of the eigenvalue. */
 #include "theory/stationary.h"
 
+#include "base/symmetric.h"
+
 #include <gsl/gsl_eigen.h>
 #include <gsl/gsl_errno.h>
 #include <stdlib.h>
@@ -49,10 +51,13 @@ static hf_status diagonalise(hf_error *error, size_t n, double *matrix, double *
         return hf_raise(error, HF_ERR_MEMORY, "no memory for eigenvalues");
     gsl_matrix_view symmetric = gsl_matrix_view_array(matrix, n, n), axes = gsl_matrix_view_array(axis, n, n);
     gsl_vector_view values = gsl_vector_view_array(value, n);
+    int exponent = hf_symmetric_scale(n * n, matrix);
     gsl_eigen_symmv(&symmetric.matrix, &values.vector, &axes.matrix, work);
     gsl_eigen_symmv_free(work);
     gsl_eigen_symmv_sort(&values.vector, &axes.matrix, GSL_EIGEN_SORT_VAL_ASC);
     gsl_matrix_transpose(&axes.matrix);
+    for (size_t i = 0; i < n; i++)
+        value[i] = ldexp(value[i], exponent);
     for (double *row = axis; row < axis + n * n; row += n) {
         double most = 0;
         for (size_t i = 0; i < n; i++)

@@ -1,6 +1,8 @@
 /* A token problem: what a caller stated, checked, with its kernel and transport. */
 #include "tokens/tokens.h"
 
+#include "base/symmetric.h"
+
 #include <gsl/gsl_eigen.h>
 #include <math.h>
 #include <stdlib.h>
@@ -22,12 +24,13 @@ double hf_tokens_matrix_norm(size_t dim, const double *interaction) {
     gsl_matrix_view matrix = gsl_matrix_view_array(square, dim, dim);
     gsl_vector_view values = gsl_vector_view_array(value, dim);
     gsl_eigen_symm_workspace *work = gsl_eigen_symm_alloc(dim);
+    int exponent = hf_symmetric_scale(dim * dim, square);
     gsl_eigen_symm(&matrix.matrix, &values.vector, work);
     gsl_eigen_symm_free(work);
     double largest = 0;
     for (size_t i = 0; i < dim; i++)
         largest = fmax(largest, value[i]);
-    return sqrt(largest);
+    return sqrt(ldexp(largest, exponent));
 }
 
 /* ---- the input -------------------------------------------------------------------------------------- */
